@@ -1,0 +1,133 @@
+"""pom alerts: what is open and what is owed; test the real path; try again what was given up."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli import session
+
+if TYPE_CHECKING:
+    from pom_cli.config import Config
+    from pom_cli.store.outbox import Row
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> int:
+    """Open alerts and the outbox.
+
+    Example: pom alerts test
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    loaded = session.config(context)
+    found, rows = _look(loaded)
+    if as_json:
+        session.print_json({"alerts": found, "outbox": [_row_json(row) for row in rows]})
+    else:
+        _show(found, rows)
+    return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 1 if found or rows else 0
+
+
+def _look(loaded: "Config") -> tuple[list[dict[str, Any]], "list[Row]"]:
+    from pom_cli import outbox, overview, store
+
+    path = loaded.instance.data_dir / "pom.db"
+    db = store.open_reader(path)
+    if db is None:
+        return [], []
+    try:
+        with store.faults(path), store.snapshot(db):
+            return overview.status(db, loaded, session.now())["alerts"], outbox.undelivered(db, loaded)
+    finally:
+        db.close()
+
+
+def _show(found: list[dict[str, Any]], rows: "list[Row]") -> None:
+    from pom_cli import render
+
+    for alert in found:
+        click.echo(render.alert_line(alert))
+    for row in rows:
+        click.echo(render.outbox_line(row))
+    if not found and not rows:
+        click.echo("no open alerts, nothing undelivered")
+
+
+def _row_json(row: "Row") -> dict[str, Any]:
+    from pom_cli.times import utc
+
+    return {
+        "recipient": row.recipient,
+        "channel": row.channel,
+        "state": row.state,
+        "subject": row.subject,
+        "created_at": utc(row.created_at),
+        "attempts": row.attempts,
+        "next_at": utc(row.next_at) if row.state == "queued" else None,
+        "error": row.error,
+    }
+
+
+@command.command()
+@click.pass_context
+def test(context: click.Context) -> int:
+    """Send one real message through the real path, and say what became of it."""
+    from uuid import uuid4
+
+    from pom_cli import messages, outbox, pipeline
+    from pom_cli.store import outbox as rows
+    from pom_cli.times import ticking
+
+    loaded = session.config(context)
+    database = session.database(loaded)
+    now, message = session.now(), uuid4().hex
+    try:
+
+        def post(db: Any) -> int:
+            subject, body = messages.trial(loaded.instance.name, now)
+            payload = {"instance": loaded.instance.name, "notices": []}
+            rows.add_message(db, message, subject, body, payload, now)
+            return outbox.enqueue(db, message, loaded, now)
+
+        if not database.write(post):
+            session.complain(["alerts.channels: nobody to tell; name at least one channel"])
+            return 2
+        delivery = pipeline.deliver(loaded, database, ticking(now), "stdout")
+        return _tell(rows.of_message(database.db, message), delivery.faults)
+    finally:
+        database.close()
+
+
+def _tell(sent: "list[Row]", faults: tuple[str, ...]) -> int:
+    from pom_cli import render
+
+    for row in sent:
+        click.echo(render.outbox_line(row))
+    session.complain(faults)
+    owed = [row for row in sent if row.state in ("queued", "given_up")]
+    return 3 if owed or faults else 0
+
+
+@command.command()
+@click.pass_context
+def retry(context: click.Context) -> int:
+    """Try again what was given up, for instance once an address works again."""
+    from functools import partial
+
+    from pom_cli import pipeline
+    from pom_cli.store import outbox as rows
+    from pom_cli.times import ticking
+
+    loaded = session.config(context)
+    database = session.database(loaded)
+    now = session.now()
+    try:
+        count = database.write(partial(rows.retry, now=now))
+        delivery = pipeline.deliver(loaded, database, ticking(now), "stdout")
+    finally:
+        database.close()
+    click.echo(f"tried again: {count}; still undelivered: {delivery.undelivered}")
+    session.complain(delivery.faults)
+    return 3 if delivery.faults else 0

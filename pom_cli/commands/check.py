@@ -1,0 +1,161 @@
+"""pom check: kinds, targets and URLs in any order → one run over them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli import checks, session
+from pom_cli.checks import KINDS
+from pom_cli.errors import UsageError
+from pom_cli.table import Table, http_url, nearest
+
+if TYPE_CHECKING:
+    from pom_cli.config import Config
+    from pom_cli.pipeline import Job, Report
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[KIND|TARGET|URL]...")
+@click.option("--due", is_flag=True, help="Skip what was seen within its interval; the timers pass this.")
+@click.option("--dry-run", is_flag=True, help="Look and print; store nothing, alert nobody.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: bool, as_json: bool) -> int:
+    """Look at targets, store what was seen, and send the alerts that follow.
+
+    Without arguments every kind of check runs on every target. A URL is checked ad hoc: nothing is stored and nobody is
+    alerted.
+
+    Example: pom check health makenotwork
+    """
+    from pom_cli import pipeline
+
+    now = session.now()
+    urls = [word for word in words if "://" in word]
+    named = [word for word in words if "://" not in word]
+    report = pipeline.Report([])
+    if urls:
+        report = _merged(report, _look_only(_adhoc(urls, [word for word in named if word in KINDS]), now))
+    if not urls or any(word not in KINDS for word in named):
+        loaded = session.config(context)
+        jobs = _named(loaded, named)
+        if dry_run:
+            report = _merged(report, _look_only(jobs, now))
+        else:
+            report = _merged(report, _run(loaded, jobs, due, now, as_json))
+    _show(report, as_json)
+    session.complain(report.faults)
+    if report.faults:
+        return 3
+    return 1 if any(result.finding.status != "operational" for result in report.results) else 0
+
+
+def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":
+    from pom_cli import outbox, pipeline
+
+    database = session.database(loaded)
+    try:
+        wanted = pipeline.due(jobs, database, now) if due else jobs
+        if not wanted and not outbox.undelivered(database.db, loaded) and not database.fault:
+            return pipeline.Report([])
+        return pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
+    finally:
+        database.close()
+
+
+def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
+    from pom_cli import pipeline
+
+    kinds, names = [], []
+    for word in words:
+        if word in KINDS:
+            kinds.append(word)
+        elif word in loaded.targets:
+            names.append(word)
+        else:
+            known = {*KINDS, *loaded.targets}
+            raise UsageError(f"{word!r} is neither a kind of check, nor a target, nor a URL{nearest(word, known)}")
+    return pipeline.jobs_of(session.targets(loaded, names), kinds or KINDS)
+
+
+def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
+    """Jobs for bare URLs: every kind that the URL allows, or those of `kinds` among them."""
+    from pom_cli.config import Check, Ops, Target, site_of
+    from pom_cli.pipeline import Job
+
+    jobs = []
+    for url in urls:
+        try:
+            site = site_of(http_url(url), http_url(url))
+        except ValueError:
+            raise UsageError(f"{url!r} is not a URL like https://example.com") from None
+        target = Target(url, site, Ops(), (), {})
+        for kind in list(kinds) or list(KINDS):
+            module = checks.load(kind)
+            if module.adhoc(site):
+                settings = module.parse(Table({}, kind, []), site)
+                jobs.append(Job(target, kind, Check(settings, site.interval)))
+    return jobs
+
+
+def _look_only(jobs: "list[Job]", now: datetime) -> "Report":
+    from pom_cli import pipeline
+    from pom_cli.model import Key
+
+    seen = pipeline.look(jobs)
+    results = [
+        pipeline.Result(Key(one[0].target.name, one[0].kind, finding.subject), finding, now)
+        for one in seen
+        for finding in pipeline.judge(one, {}, now)
+    ]
+    faults = tuple(pipeline.fault(job, what) for job, what in seen if isinstance(what, Exception))
+    return pipeline.Report(results, faults=faults)
+
+
+def _merged(one: "Report", other: "Report") -> "Report":
+    from pom_cli.pipeline import Report
+
+    return Report(
+        one.results + other.results,
+        one.notices + other.notices,
+        one.undelivered + other.undelivered,
+        one.faults + other.faults,
+    )
+
+
+def _show(report: "Report", as_json: bool) -> None:
+    if as_json:
+        session.print_json(_as_json(report))
+        return
+    from pom_cli import render
+
+    for result in report.results:
+        click.echo(render.result_line(result))
+    for notice in report.notices:
+        click.echo(render.notice_line(notice))
+    if report.undelivered:
+        click.echo(f"undelivered: {report.undelivered}; see pom alerts")
+
+
+def _as_json(report: "Report") -> dict[str, Any]:
+    from pom_cli.times import utc
+
+    return {
+        "results": [
+            {
+                "target": result.key.target,
+                "kind": result.key.kind,
+                "subject": result.key.subject,
+                "status": result.finding.status.value,
+                "summary": result.finding.summary,
+                "latency_ms": result.finding.latency_ms,
+                "checked_at": utc(result.checked_at),
+                "detail": dict(result.finding.detail),
+            }
+            for result in report.results
+        ],
+        "notices": [notice.as_json() for notice in report.notices],
+        "undelivered": report.undelivered,
+    }

@@ -1,0 +1,69 @@
+"""pom prune: what is older than the retention, and what the config no longer names, goes."""
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from pom_cli import session
+
+if TYPE_CHECKING:
+    from pom_cli.config import Config
+    from pom_cli.model import Key
+    from pom_cli.store.prune import Pruned
+
+PAUSE_S = 0.01  # between two bites: long enough for a waiting process to come in
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> int:
+    """Delete history older than the retention, and what the config no longer names. Says rows and bytes.
+
+    Example: pom prune
+    """
+    loaded = session.config(context)
+    pruned = _prune(loaded)
+    if as_json:
+        session.print_json({"rows": pruned.rows, "bytes": pruned.bytes})
+    else:
+        click.echo(
+            f"pruned {pruned.rows} rows, {pruned.bytes} bytes of {loaded.instance.data_dir / 'pom.db'} are free again"
+        )
+    return 0
+
+
+def _prune(loaded: "Config") -> "Pruned":
+    from pom_cli import overview, store
+    from pom_cli.store import prune, runs
+
+    now = session.now()
+    path = loaded.instance.data_dir / "pom.db"
+    store.open_(path).close()
+    with store.faults(path):
+        pruned = prune.prune(
+            path,
+            now,
+            loaded.instance.retention,
+            partial(_kept, loaded),
+            partial(overview.configured, loaded),
+            lambda: time.sleep(PAUSE_S),
+        )
+        db = store.connect(path)
+        try:
+            told = f"{pruned.rows} rows, {pruned.bytes} bytes"
+            number = runs.begin(db, "prune", (), now)
+            runs.end(db, number, "prune", (), now, told, session.now())
+        finally:
+            db.close()
+    return pruned
+
+
+def _kept(loaded: "Config", key: "Key") -> bool:
+    from pom_cli import checks
+
+    target = loaded.targets.get(key.target)
+    check = target.checks.get(key.kind) if target else None
+    return check is not None and key.subject in checks.load(key.kind).subjects(check.settings)

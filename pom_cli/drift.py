@@ -1,0 +1,76 @@
+"""Latency drift: is a target that answers well slower than it used to be? Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pom_cli.model import Past
+
+RECENT = 6  # good results, the present one included
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Drift begins above `factor` times the baseline and at least `floor_ms` over it."""
+
+    factor: float = 2.0
+    floor_ms: float = 50.0
+    samples: int = 100  # fewer good results than this in the baseline: no judgement
+
+    @property
+    def end(self) -> float:
+        """Once begun it ends below this many times the baseline: 1.5 for the usual factor of 2."""
+        return max(1.0, 0.75 * self.factor)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """`drifting` is None where it cannot be told yet, so that what was so before stands."""
+
+    drifting: bool | None
+    median_ms: float | None = None
+    baseline_ms: float | None = None
+
+
+def assess(latency_ms: int, past: Past, rule: Rule) -> Drift:
+    """The drift after one more good answer of `latency_ms`.
+
+    A baseline of too few samples ends a drift as well: drifting results stay out of it, so one that lasts for a week
+    has become the usual, and the baseline begins anew with it.
+    """
+    recent = (*past.recent_ms, latency_ms)[-RECENT:]
+    if len(recent) < RECENT:
+        return Drift(None)
+    median_ms = median(recent)
+    if not past.drifting and _plainly_fine(median_ms, past.usual_ms, rule):
+        return Drift(False, median_ms)
+    baseline = past.baseline()
+    if baseline.median_ms is None or baseline.samples < rule.samples:
+        return Drift(False, median_ms)
+    usual = baseline.median_ms
+    begun = median_ms > rule.factor * usual and median_ms - usual >= rule.floor_ms
+    lasts = past.drifting and median_ms >= rule.end * usual
+    return Drift(begun or lasts, median_ms, usual)
+
+
+def _plainly_fine(median_ms: float, usual_ms: float | None, rule: Rule) -> bool:
+    """No drift can begin here, so the exact baseline, which is dear, need not be worked out."""
+    if median_ms < rule.floor_ms:
+        return True
+    # The cached baseline is up to an hour old; within an hour it does not fall by the third that is left as a margin.
+    return usual_ms is not None and median_ms <= 0.7 * rule.factor * usual_ms
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value, or the mean of the two in the middle. Raises ValueError for none."""
+    if not values:
+        raise ValueError("no median of nothing")
+    ordered, middle = sorted(values), len(values) // 2
+    return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def describe(drift: Drift) -> str:
+    """`412 ms, usually 150 ms (2.7× the 7-day median)`."""
+    if drift.median_ms is None or drift.baseline_ms is None:
+        return "slower than usual"
+    times = drift.median_ms / max(drift.baseline_ms, 1.0)
+    return f"{drift.median_ms:.0f} ms, usually {drift.baseline_ms:.0f} ms ({times:.1f}× the 7-day median)"

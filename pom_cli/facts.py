@@ -1,0 +1,45 @@
+"""What the config tells about a notice's target, for the runbook's commands. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pom_cli.config import Config, Target
+from pom_cli.model import Notice
+
+
+def of(config: Config, notice: Notice) -> Mapping[str, Any]:
+    """The facts that the runbook's steps for this notice are filled in with. What is not configured is absent."""
+    return about(config, notice.target)
+
+
+def about(config: Config, name: str) -> dict[str, Any]:
+    """The facts of a target, of a peer, or of this instance (any other name)."""
+    facts: dict[str, Any] = {"instance": config.instance.name, "config": str(config.path)}
+    if name in config.targets:
+        facts |= _target(config.targets[name])
+    if name in config.peers:
+        peer = config.peers[name]
+        facts |= {"peer_ssh": peer.ssh, "peer_host": urlsplit(peer.url).hostname, "peer_url": peer.url}
+    if not name:
+        # Something that concerns this monitor itself: any of its targets will do to try a name with.
+        facts |= {"host": next((target.site.host for target in config.targets.values()), "")}
+    return {key: value for key, value in facts.items() if value}
+
+
+def _target(target: Target) -> dict[str, Any]:
+    site, ops = target.site, target.ops
+    facts: dict[str, Any] = {
+        "url": site.url,
+        "host": site.host,
+        "port": site.port,
+        "ssh": ops.ssh,
+        "unit": ops.unit,
+        "database": ops.database,
+    }
+    settings = {kind: check.settings for kind, check in target.checks.items()}
+    facts["health_url"] = getattr(settings.get("health"), "url", "")
+    facts["domain"] = getattr(settings.get("whois"), "domain", "")
+    facts["test_ssh"] = getattr(settings.get("tests"), "ssh", "")
+    facts["test_command"] = getattr(settings.get("tests"), "command", "")
+    return facts

@@ -1,0 +1,179 @@
+"""The vocabulary: statuses, findings, states, conditions, notices. Plain frozen data, no behaviour beyond order."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """The same five for every kind of check."""
+
+    OPERATIONAL = "operational"
+    DEGRADED = "degraded"
+    ERROR = "error"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+OPERATIONAL, DEGRADED, ERROR, UNREACHABLE, UNKNOWN = Status
+SEVERITY = {OPERATIONAL: 0, UNKNOWN: 1, DEGRADED: 2, ERROR: 3, UNREACHABLE: 4}
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The worst of these, in the order unreachable, error, degraded, unknown, operational; unknown for none."""
+    return max(statuses, key=SEVERITY.__getitem__, default=UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one finding says about one kind of alert. `unknown` says nothing: what was known before stands."""
+
+    status: Status
+    summary: str
+    days_left: int | None = None  # of an expiry: whole days, negative once past
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What judging one subject of a target gave. `verdicts` is by kind of alert."""
+
+    subject: str
+    status: Status
+    summary: str
+    verdicts: Mapping[str, Verdict]
+    latency_ms: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
+    answered: bool = True  # False: nothing at all came back from the network
+    drifting: bool = False  # it answers well but slowly: kept out of the latency baseline
+    usual_ms: float | None = None  # the latency baseline, where judging worked it out
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a series of results is about."""
+
+    target: str
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The usual latency: median and number of the good results of the seven days before the latest six."""
+
+    median_ms: float | None
+    samples: int
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known of a subject from before, for judging: the newest state, and the usual latency on demand."""
+
+    status: Status = UNKNOWN
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    checked_at: datetime | None = None
+    drifting: bool = False
+    recent_ms: tuple[int, ...] = ()  # latencies of the latest good answers, oldest first, at most five
+    usual_ms: float | None = None  # the last baseline that was worked out: cheap, and up to an hour old
+    baseline: Callable[[], Baseline] = lambda: Baseline(None, 0)
+
+
+@dataclass(frozen=True)
+class State:
+    """The confirmed status of one subject. `known` is the last status that was not unknown, with its own `since`."""
+
+    status: Status
+    since: datetime
+    checked_at: datetime
+    summary: str
+    known: Status | None = None
+    known_since: datetime | None = None
+    latency_ms: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    answered: bool = True
+    drifting: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is so now about one (target, kind of alert): the worst known verdict and the subjects behind it."""
+
+    target: str  # "" for the instance itself
+    alert: str
+    status: Status
+    summary: str
+    subjects: tuple[str, ...] = ()
+    days_left: int | None = None
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What operators were last told about one (target, kind of alert). `status` is None once all is well again."""
+
+    status: Status | None = None
+    subjects: tuple[str, ...] = ()
+    days_left: int | None = None
+    first_at: datetime | None = None  # the first notice of this problem
+    last_at: datetime | None = None  # the newest notice of any reason, recoveries included
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A decision to speak, with its reason: new, worse, changed, reminder, recovered."""
+
+    id: str
+    target: str
+    alert: str
+    reason: str
+    before: Status
+    now: Status
+    since: datetime
+    at: datetime
+    summary: str
+    subjects: tuple[str, ...] = ()
+    days_left: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what was seen, for the message's body
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that the API, the webhook and `--json` share."""
+        from pom_cli.times import utc
+
+        return {
+            "id": self.id,
+            "target": self.target,
+            "alert": self.alert,
+            "reason": self.reason,
+            "from": self.before.value,
+            "to": self.now.value,
+            "since": utc(self.since),
+            "at": utc(self.at),
+            "subjects": list(self.subjects),
+            "summary": self.summary,
+        }
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One message on its way to one recipient. `unsure`: an earlier try may have arrived."""
+
+    id: str  # unique for message and recipient; goes with it to the provider
+    recipient: str
+    subject: str
+    body: str
+    payload: Mapping[str, Any] = field(default_factory=dict)  # {"instance", "notices"}, for the webhook
+    unsure: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How sending one mail ended. Exactly one of: delivered, passing fault (try again), permanent fault."""
+
+    mail_id: str
+    provider_id: str | None = None  # set: delivered
+    error: str | None = None
+    permanent: bool = False
+    unsure: bool = False  # no answer came: it may have been taken all the same
+    retry_after_s: int | None = None

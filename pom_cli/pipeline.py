@@ -1,0 +1,340 @@
+"""One run of checks from start to end, the only orchestration: look, weigh, record, deliver.
+
+Looking and asking the witnesses come first, then one short transaction with no network in it, then delivery.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from pom_cli import checks, evidence, outbox, pool
+from pom_cli.config import Check, Config, Target
+from pom_cli.evidence import Network
+from pom_cli.model import (
+    ERROR,
+    OPERATIONAL,
+    UNKNOWN,
+    UNREACHABLE,
+    Condition,
+    Finding,
+    Key,
+    Notice,
+    Past,
+    State,
+    Verdict,
+)
+from pom_cli.settle import Case, settle
+from pom_cli.states import advance, condition, without_network
+from pom_cli.store import alerts as alert_rows
+from pom_cli.store import results, runs
+from pom_cli.store.results import Record, Stored
+from pom_cli.store.spare import Database
+from pom_cli.text import clean
+from pom_cli.times import ticking
+
+_SLACK = 0.1  # of an interval: what was seen within nine tenths of it is not due yet
+
+
+@dataclass(frozen=True)
+class Job:
+    """One kind of check of one target."""
+
+    target: Target
+    kind: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finding of a run, with what it is about."""
+
+    key: Key
+    finding: Finding
+    checked_at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found and did. `faults` are PoM's own; with any of them the run has failed."""
+
+    results: list[Result]
+    notices: list[Notice] = field(default_factory=list)
+    undelivered: int = 0
+    faults: tuple[str, ...] = ()
+
+
+Look = tuple[Job, Any]
+
+
+def jobs_of(targets: Iterable[Target], kinds: Iterable[str]) -> list[Job]:
+    """Every configured check of these kinds on these targets."""
+    wanted = set(kinds)
+    return [Job(target, kind, check) for target in targets for kind, check in target.checks.items() if kind in wanted]
+
+
+def due(jobs: Sequence[Job], database: Database, now: datetime) -> list[Job]:
+    """The jobs that were not seen within their interval. All of them where that cannot be known."""
+    known = results.load(database.db, {job.kind for job in jobs})
+    return [job for job in jobs if _is_due(job, known, now)]
+
+
+def _is_due(job: Job, known: Mapping[Key, Stored], now: datetime) -> bool:
+    subjects = checks.load(job.kind).subjects(job.check.settings)
+    seen = [known.get(Key(job.target.name, job.kind, subject)) for subject in subjects]
+    # abs: what was seen in a future that a clock set back has left is no reason to stop looking.
+    fresh = [abs(now - one.state.checked_at) < job.check.interval * (1 - _SLACK) for one in seen if one]
+    return len(fresh) < len(seen) or not all(fresh)
+
+
+def look(jobs: Sequence[Job]) -> list[Look]:
+    """Every job's observation: plain data, an Overdue or an exception. In the jobs' own order."""
+    seen = pool.each(jobs, _look, lambda job: job.check.settings.budget)
+    order = {id(job): number for number, job in enumerate(jobs)}
+    return sorted(seen, key=lambda one: order[id(one[0])])
+
+
+def _look(job: Job) -> Any:
+    return checks.load(job.kind).look(job.check.settings)
+
+
+def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
+    """A finding for each subject. What our own code could not do is unknown, never the target's outage."""
+    job, seen = one
+    module, settings = checks.load(job.kind), job.check.settings
+    if isinstance(seen, pool.Overdue):
+        trouble = f"the look did not end within {seen.seconds:g} s"
+    elif isinstance(seen, Exception):
+        trouble = fault(job, seen)
+    else:
+        return module.judge(seen, settings, past, now)
+    verdicts = dict.fromkeys(module.ALERTS, Verdict(UNKNOWN, trouble))
+    return [Finding(subject, UNKNOWN, trouble, verdicts, answered=False) for subject in module.subjects(settings)]
+
+
+def fault(job: Job, error: Exception) -> str:
+    """One line for a bug of ours that a check met."""
+    return clean(f"PoM itself failed in {job.kind} of {job.target.name}: {type(error).__name__}: {error}")
+
+
+def run(
+    config: Config,
+    jobs: Sequence[Job],
+    database: Database,
+    now: datetime,
+    console: str = "stdout",
+    command: str = "check",
+) -> Report:
+    """One run over these jobs: look, weigh, record and decide in one transaction, deliver."""
+    clock = ticking(now)
+    kinds = tuple(dict.fromkeys(job.kind for job in jobs))
+    run_id = database.write(partial(runs.begin, command=command, kinds=kinds, now=now))
+    seen = look(jobs)
+    seen += look(_second_thoughts(config, seen, now))
+    network = _weigh(config, seen, database, now)
+    found, notices = database.write(partial(record, config=config, seen=seen, network=network, now=now))
+    report = deliver(config, database, clock, console)
+    faults = tuple(fault(*one) for one in seen if isinstance(one[1], Exception)) + report.faults
+    done = Report(found, notices + report.notices, report.undelivered, faults)
+    database.write(partial(runs.end, run=run_id, command=command, kinds=kinds, started_at=now, outcome=outcome(done),
+                           now=clock()))  # fmt: skip
+    return done
+
+
+def outcome(report: Report) -> str:
+    """How a run ended, in one line."""
+    bad = sum(1 for result in report.results if result.finding.status is not OPERATIONAL)
+    told = f"{bad} of {len(report.results)} not operational" if bad else f"all {len(report.results)} operational"
+    return "; ".join([told, *report.faults])
+
+
+def _second_thoughts(config: Config, seen: Sequence[Look], now: datetime) -> list[Job]:
+    """Health jobs for targets that this run found silent or failing throughout, and whose health it did not ask.
+
+    Another kind's run may come before health's: with a fresh look an outage speaks once, as health.
+    """
+    asked = {job.target.name for job, _ in seen if job.kind == "health"}
+    doubted = {}
+    for one in seen:
+        job = one[0]
+        health = job.target.checks.get("health")
+        if health and job.target.name not in asked and checks.load(job.kind).COVERED:
+            findings = judge(one, {}, now)
+            statuses = [finding.status for finding in findings]
+            if UNREACHABLE in statuses or all(status in (ERROR, UNKNOWN) for status in statuses):
+                doubted[job.target.name] = Job(job.target, "health", health)
+    return list(doubted.values())
+
+
+def _weigh(config: Config, seen: Sequence[Look], database: Database, now: datetime) -> Network:
+    """Is our own network down. Asked only when this run got silence, and every target's newest health is silence."""
+    answered: dict[str, bool | None] = {}
+    silence = False
+    for one in seen:
+        if checks.load(one[0].kind).NETWORK:
+            findings = judge(one, {}, now)
+            silence = silence or not any(finding.answered for finding in findings)
+            if one[0].kind == "health":
+                answered[one[0].target.name] = findings[0].answered
+    watched = [target.name for target in config.targets.values() if "health" in target.checks]
+    if not silence or any(answered.values()):
+        return Network()
+    known = results.load(database.db, ("health",))
+    newest = [answered.get(name, _answered(known.get(Key(name, "health", "")))) for name in watched]
+    return evidence.ask(config.witnesses, len(watched)) if evidence.doubtful(newest) else Network()
+
+
+def _answered(stored: Stored | None) -> bool | None:
+    return stored.state.answered if stored else None
+
+
+def record(
+    db: sqlite3.Connection, config: Config, seen: Sequence[Look], network: Network, now: datetime
+) -> tuple[list[Result], list[Notice]]:
+    """Judge against what is stored, store it, decide what to say. All in the caller's transaction."""
+    stored = results.load(db, {job.kind for job, _ in seen} | {"health"})
+    records = [one for look_ in seen for one in _records(db, look_, stored, network, now)]
+    results.record(db, [one for _, one in records], stored, now)
+    cases = _cases(db, config, records, stored, network, now)
+    notices = settle(db, cases, config, now)
+    return [Result(one.key, one.finding, now) for _, one in records], notices
+
+
+def _records(
+    db: sqlite3.Connection, one: Look, stored: Mapping[Key, Stored], network: Network, now: datetime
+) -> list[tuple[Job, Record]]:
+    job = one[0]
+    name, module = job.target.name, checks.load(job.kind)
+    known = {subject: stored.get(Key(name, job.kind, subject)) for subject in module.subjects(job.check.settings)}
+    findings = judge(one, {subject: results.past(db, have, now) for subject, have in known.items()}, now)
+    holds_ms = round((2 * job.check.interval + timedelta(minutes=1)).total_seconds() * 1000)
+    records = []
+    for finding in findings:
+        if network.offline and module.NETWORK and not finding.answered:
+            finding = without_network(finding, f"this monitor is offline: {network.proof}")
+        key = Key(name, job.kind, finding.subject)
+        have = stored.get(key)
+        records.append((job, Record(key, finding, advance(have.state if have else None, finding, now), holds_ms)))
+    return records
+
+
+def _cases(
+    db: sqlite3.Connection,
+    config: Config,
+    records: Sequence[tuple[Job, Record]],
+    stored: Mapping[Key, Stored],
+    network: Network,
+    now: datetime,
+) -> list[Case]:
+    looks: dict[tuple[str, str], dict[str, Record]] = {}
+    for job, one in records:
+        looks.setdefault((job.target.name, job.kind), {})[one.key.subject] = one
+    health = {key.target: have.state for key, have in stored.items() if key.kind == "health"}
+    health |= {one.key.target: one.state for _, one in records if one.key.kind == "health"}
+    cases = _network_cases(config, records, network)
+    for (name, kind), subjects in looks.items():
+        states = {subject: one.state for subject, one in subjects.items()}
+        for alert in checks.load(kind).ALERTS:
+            seen = partial(_seen, db, alert, subjects, stored, network, now)
+            held = _held(config.targets[name], kind, alert, config.targets, health)
+            cases.append(Case(condition(name, alert, states), held, seen))
+    return cases
+
+
+def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], network: Network) -> list[Case]:
+    if network.offline:
+        watched = sum(1 for target in config.targets.values() if "health" in target.checks)
+        summary = f"none of {watched} targets answers, and {network.proof}" if watched > 1 else network.proof
+        return [Case(Condition("", "monitoring-offline", UNREACHABLE, summary))]
+    if any(one.finding.answered and checks.load(job.kind).NETWORK for job, one in records) or network.proof:
+        return [Case(Condition("", "monitoring-offline", OPERATIONAL, network.proof or "targets answer again"))]
+    return []
+
+
+def _held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]) -> str:
+    """What explains this alert and so keeps it quiet: the target's own health, or an outage of what it depends on."""
+    covered = checks.load(kind).COVERED
+    own = health.get(target.name)
+    if own and alert in covered and covered[alert](own):
+        return "cover"
+    explained = alert in covered or alert == "health"
+    return "cover" if explained and any(down(health.get(name)) for name in explaining(target, targets)) else ""
+
+
+def down(health: State | None) -> bool:
+    """Is this health known to be unreachable or in error."""
+    verdict = health.verdicts.get("health") if health else None
+    return verdict is not None and verdict.status in (UNREACHABLE, ERROR)
+
+
+def explaining(target: Target, targets: Mapping[str, Target]) -> set[str]:
+    """Every target that this one depends on, however deep."""
+    found: set[str] = set()
+    waiting = list(target.depends_on)
+    while waiting:
+        name = waiting.pop()
+        if name in targets and name not in found:
+            found.add(name)
+            waiting.extend(targets[name].depends_on)
+    return found
+
+
+def _seen(
+    db: sqlite3.Connection,
+    alert: str,
+    subjects: Mapping[str, Record],
+    stored: Mapping[Key, Stored],
+    network: Network,
+    now: datetime,
+) -> Mapping[str, Any]:
+    """What a notice tells beyond its condition: what was seen of the worst subject, of each one, and the last good."""
+    spoken = {subject: one for subject, one in subjects.items() if alert in one.state.verdicts}
+    bad = {s: one for s, one in spoken.items() if one.state.verdicts[alert].status is not OPERATIONAL} or spoken
+    if not bad:
+        return {}
+    first = bad[min(bad)]
+    have = stored.get(first.key)
+    good = results.last_good(db, have.id, now) if have and first.state.status is not OPERATIONAL else None
+    return {
+        **first.finding.detail,
+        "latency_ms": first.finding.latency_ms,
+        "subject_summaries": {subject: one.state.verdicts[alert].summary for subject, one in bad.items()},
+        "last_good": good,
+        "views": [network.proof] if network.proof else [],
+    }
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of the outbox in this run."""
+
+    notices: list[Notice]
+    undelivered: int
+    faults: tuple[str, ...]
+
+
+def deliver(config: Config, database: Database, clock: Callable[[], datetime], console: str) -> Delivery:
+    """Drain the outbox; where a permanent fault keeps someone from being reached, tell the others of it."""
+    drained = outbox.drain(database, config, clock, console)
+    notices = database.write(partial(_tell_of_failure, config=config, now=clock()))
+    if notices:
+        drained = outbox.Report(
+            drained.delivered, drained.faults + outbox.drain(database, config, clock, console).faults
+        )
+    problem = outbox.delivery_condition(database.db, config)
+    faults = drained.faults
+    if problem.status is not OPERATIONAL:
+        faults += (f"alerts are not delivered: {problem.summary}",)
+    if database.fault:
+        faults += (database.fault,)
+    return Delivery(notices, len(outbox.undelivered(database.db, config)), faults)
+
+
+def _tell_of_failure(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:
+    problem = outbox.delivery_condition(db, config)
+    known = ("", problem.alert) in alert_rows.load(db)
+    if problem.status is OPERATIONAL and not known:
+        return []
+    return settle(db, [Case(problem)], config, now, but=problem.subjects)

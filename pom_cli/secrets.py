@@ -1,0 +1,56 @@
+"""The secrets: from the environment, else from the env file beside the config. They never leave but to their use."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_NAMES = re.compile(r"POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_\w+_TOKEN)")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What is known of the secrets; `repr` shows their names alone."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unreadable: str = ""  # why the env file could not be read, "" where it was or where there is none
+
+    def get(self, name: str) -> str:
+        """The secret of this name, "" where it is not set."""
+        return self.values.get(name, "")
+
+    def api_tokens(self) -> tuple[str, ...]:
+        """The tokens that the API accepts; the first is the one sent to peers."""
+        return tuple(token for token in (part.strip() for part in self.get("POM_API_TOKEN").split(",")) if token)
+
+    def peer_token(self, peer: str) -> str:
+        """The token to send to this peer: its own, else the API's first."""
+        own = self.get(f"POM_PEER_{re.sub('[^A-Za-z0-9]', '_', peer).upper()}_TOKEN")
+        return own or next(iter(self.api_tokens()), "")
+
+
+def load(environ: Mapping[str, str], env_file: Path) -> Secrets:
+    """The secrets of the environment, completed by the file where this process may read it."""
+    try:
+        values, unreadable = parse(env_file.read_text(encoding="utf-8")), ""
+    except FileNotFoundError:
+        values, unreadable = {}, ""
+    except (OSError, UnicodeDecodeError) as error:
+        values, unreadable = {}, f"{env_file}: {getattr(error, 'strerror', None) or 'not UTF-8'}"
+    values |= {name: value for name, value in environ.items() if _NAMES.fullmatch(name) and value}
+    return Secrets(values, unreadable)
+
+
+def parse(text: str) -> dict[str, str]:
+    """KEY=value lines as systemd's EnvironmentFile= has them: # and ; comments, optional quotes (systemd.exec(5))."""
+    values = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().partition("=")
+        if equals and _NAMES.fullmatch(name.strip()):
+            values[name.strip()] = _unquoted(value.strip())
+    return {name: value for name, value in values.items() if value}
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value

@@ -1,0 +1,94 @@
+"""Pure: previous state + finding → new state; states of one target → the condition of each kind of alert."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from pom_cli.model import (
+    OPERATIONAL,
+    SEVERITY,
+    UNKNOWN,
+    Condition,
+    Finding,
+    State,
+    Verdict,
+    worst,
+)
+
+
+def advance(previous: State | None, finding: Finding, at: datetime) -> State:
+    """The state after `finding` at `at`. What was seen before the newest known moment changes nothing."""
+    if previous and at < previous.checked_at:
+        return previous
+    status = finding.status
+    known, known_since = (previous.known, previous.known_since) if previous else (None, None)
+    if status is not UNKNOWN and status is not known:
+        known, known_since = status, at
+    if previous and previous.status is status:
+        since = previous.since
+    else:
+        # An unknown between two equal statuses does not begin a new one.
+        since = known_since if known_since and status is not UNKNOWN else at
+    return State(
+        status=status,
+        since=since,
+        checked_at=at,
+        summary=finding.summary,
+        known=known,
+        known_since=known_since,
+        latency_ms=finding.latency_ms,
+        detail=finding.detail,
+        verdicts=merge(previous.verdicts if previous else {}, finding.verdicts),
+        answered=finding.answered,
+        drifting=finding.drifting,
+    )
+
+
+def merge(before: Mapping[str, Verdict], now: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """The newest known verdict for each kind of alert: an unknown one leaves what was known before."""
+    return {**before, **{alert: verdict for alert, verdict in now.items() if verdict.status is not UNKNOWN}}
+
+
+def without_network(finding: Finding, why: str) -> Finding:
+    """The finding of a monitor whose own network is down: it could not tell anything."""
+    unknown = Verdict(UNKNOWN, why)
+    return replace(
+        finding,
+        status=UNKNOWN,
+        summary=why,
+        latency_ms=None,
+        verdicts=dict.fromkeys(finding.verdicts, unknown),
+        detail={**finding.detail, "seen": finding.summary},
+    )
+
+
+def condition(target: str, alert: str, states: Mapping[str, State]) -> Condition:
+    """What is so about this alert over all subjects: the worst known verdict, and the subjects that are not well."""
+    verdicts = {subject: state.verdicts[alert] for subject, state in states.items() if alert in state.verdicts}
+    bad = {subject: verdict for subject, verdict in verdicts.items() if verdict.status is not OPERATIONAL}
+    status = worst(verdict.status for verdict in verdicts.values())
+    days = [verdict.days_left for verdict in (bad or verdicts).values() if verdict.days_left is not None]
+    return Condition(
+        target=target,
+        alert=alert,
+        status=status,
+        summary=_summary(bad or verdicts, len(verdicts)),
+        subjects=tuple(sorted(subject for subject in bad if subject)),
+        days_left=min(days, default=None),
+    )
+
+
+def _summary(verdicts: Mapping[str, Verdict], total: int) -> str:
+    ranked = sorted(verdicts.items(), key=lambda item: (-SEVERITY[item[1].status], item[0]))
+    if total <= 1 or not ranked:
+        return "".join(verdict.summary for _, verdict in ranked)
+    if all(verdict.status is OPERATIONAL for _, verdict in ranked):
+        return f"all {total} are well"
+    return f"{len(ranked)} of {total}: " + listed(f"{subject}: {verdict.summary}" for subject, verdict in ranked)
+
+
+def listed(items: Iterable[str], most: int = 3) -> str:
+    """`a; b; c; 4 more`."""
+    found = list(items)
+    more = [f"{len(found) - most} more"] if len(found) > most else []
+    return "; ".join(found[:most] + more)

@@ -1,0 +1,163 @@
+"""The database: the only modules that speak SQL. This one opens it and bounds its transactions.
+
+A rollback journal, not WAL: short-lived writers are faster with it, a reader needs no write permission, and SQLite
+before 3.51.3 can lose commits between processes in WAL mode. TRUNCATE with synchronous=FULL syncs the journal's
+truncation too, so that a power cut loses no committed row (https://sqlite.org/pragma.html#pragma_synchronous says that
+DELETE would need EXTRA for that).
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pom_cli.errors import StoreError
+
+VERSION = 1  # of the schema; one more with each release that migrates
+BUSY_MS = 10_000
+
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+class DamagedError(StoreError):
+    """The file is not a sound SQLite database."""
+
+
+def open_(path: Path) -> sqlite3.Connection:
+    """The database at `path`, made where there is none, migrated where it is older. Raises StoreError."""
+    with faults(path):
+        _make_folder(path.parent)
+        fresh = not path.exists()
+        db = connect(path)
+        try:
+            _prepare(db, path)
+            if fresh:
+                _give_to_owner(path)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A bare connection with this house's settings. Raises sqlite3.Error."""
+    db = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=TRUNCATE")
+        db.execute("PRAGMA synchronous=FULL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(path: Path) -> sqlite3.Connection | None:
+    """The database for reading alone, None where there is none yet. Raises StoreError.
+
+    An ordinary connection with query_only, since `mode=ro` cannot roll back what a crash left half-written; and
+    `mode=ro` only where this process may not write at all.
+    """
+    if not path.exists():
+        return None
+    with faults(path):
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        mode = "rw" if writable else "ro"
+        quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        db = sqlite3.connect(f"file:{quoted}?mode={mode}", uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
+        try:
+            db.execute("PRAGMA query_only=ON")
+            version = _version(db, path)
+        except BaseException:
+            db.close()
+            raise
+        if version == 0:
+            db.close()
+            return None
+        return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    if _version(db, path) < VERSION:
+        from pom_cli.store import migrations
+
+        with transaction(db):
+            # Another process may have done it while this one waited for the lock.
+            if _version(db, path) < VERSION:
+                migrations.apply(db)
+                db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    # Migrations only add, so the release before works on a migrated file: that is what a rollback needs.
+    if version > VERSION + 1:
+        raise StoreError(
+            f"{path}: made by a newer PoM (schema {version}; this release works with up to {VERSION + 1}); "
+            "install that release again, or restore the backup taken before the upgrade"
+        )
+    return version
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE … COMMIT: a read in it cannot be overtaken before its write. Rolls back on any error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def snapshot(db: sqlite3.Connection) -> Iterator[None]:
+    """Several reads that see one state of the database."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+@contextmanager
+def faults(path: Path) -> Iterator[None]:
+    """Turns SQLite's and the file system's errors into one line that names the file and the cure."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(_DAMAGED):
+            raise DamagedError(f"{path}: damaged: {error}") from error
+        raise StoreError(f"{path}: {error}{_cure(name)}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror or error}") from error
+
+
+def _cure(name: str) -> str:
+    cures = {
+        "SQLITE_BUSY": f" for over {BUSY_MS // 1000} s: another process holds it",
+        "SQLITE_FULL": ": free some disk space",
+        "SQLITE_READONLY": ": its file or folder is not writable for this user",
+        "SQLITE_CANTOPEN": ": it or its folder may not be there, or not be open to this user",
+        "SQLITE_IOERR": ": the disk fails",
+    }
+    return next((cure for start, cure in cures.items() if name.startswith(start)), "")
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True, mode=0o750)
+
+
+def _give_to_owner(path: Path) -> None:
+    """A database that root makes belongs to whom its folder belongs to, or user pom could not write it later."""
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
+        journal = Path(f"{path}-journal")
+        if journal.exists():
+            os.chown(journal, owner.st_uid, owner.st_gid)

@@ -1,0 +1,79 @@
+"""The schema, as numbered steps that only ever add: the release before must still work on a migrated file."""
+
+import sqlite3
+
+# Times are milliseconds since the epoch, UTC. Statuses are the numbers of `codes`.
+# Raw results stand clustered by time, since a run writes all its rows at one time and pruning takes the oldest.
+_FIRST = """
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    UNIQUE (target, kind, subject)
+);
+CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, used_on INTEGER NOT NULL);
+CREATE TABLE results (
+    at INTEGER NOT NULL, series INTEGER NOT NULL, code INTEGER NOT NULL, latency INTEGER, text INTEGER,
+    PRIMARY KEY (at, series)
+) WITHOUT ROWID;
+CREATE TABLE states (
+    series INTEGER PRIMARY KEY, status INTEGER NOT NULL, since INTEGER NOT NULL, checked_at INTEGER NOT NULL,
+    summary TEXT NOT NULL, known INTEGER, known_since INTEGER, latency INTEGER, detail TEXT NOT NULL,
+    verdicts TEXT NOT NULL, answered INTEGER NOT NULL, drifting INTEGER NOT NULL,
+    recent BLOB, usual_ms REAL, hour INTEGER, known_ms INTEGER, up_ms INTEGER, latencies BLOB
+);
+CREATE TABLE hours (
+    series INTEGER NOT NULL, hour INTEGER NOT NULL, known_ms INTEGER NOT NULL, up_ms INTEGER NOT NULL, latencies BLOB,
+    PRIMARY KEY (series, hour)
+) WITHOUT ROWID;
+CREATE TABLE days (
+    series INTEGER NOT NULL, day INTEGER NOT NULL, known_ms INTEGER NOT NULL, up_ms INTEGER NOT NULL,
+    PRIMARY KEY (series, day)
+) WITHOUT ROWID;
+CREATE TABLE alerts (
+    target TEXT NOT NULL, alert TEXT NOT NULL, status INTEGER NOT NULL, summary TEXT NOT NULL, subjects TEXT NOT NULL,
+    since INTEGER, ended_at INTEGER, incident INTEGER, held TEXT NOT NULL,
+    told INTEGER, told_subjects TEXT NOT NULL, told_days INTEGER, first_at INTEGER, last_at INTEGER,
+    PRIMARY KEY (target, alert)
+) WITHOUT ROWID;
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY, target TEXT NOT NULL, alert TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
+    worst INTEGER NOT NULL, summary TEXT NOT NULL
+);
+CREATE INDEX incidents_started ON incidents (started_at);
+CREATE TABLE messages (
+    id TEXT PRIMARY KEY, at INTEGER NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, payload TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE notices (
+    id TEXT PRIMARY KEY, at INTEGER NOT NULL, message TEXT, incident INTEGER, target TEXT NOT NULL, alert TEXT NOT NULL,
+    reason TEXT NOT NULL, before INTEGER NOT NULL, now INTEGER NOT NULL, since INTEGER NOT NULL, subjects TEXT NOT NULL,
+    summary TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX notices_incident ON notices (incident);
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY, message TEXT NOT NULL, recipient TEXT NOT NULL, channel TEXT NOT NULL, state TEXT NOT NULL,
+    created_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL, lease TEXT,
+    lease_until INTEGER, unsure INTEGER NOT NULL DEFAULT 0, credentials TEXT NOT NULL DEFAULT '', error TEXT,
+    provider_id TEXT, delivered_at INTEGER,
+    UNIQUE (message, channel, recipient)
+);
+CREATE INDEX outbox_waiting ON outbox (state, next_at) WHERE state <> 'delivered';
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, command TEXT NOT NULL, kinds TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
+    outcome TEXT
+);
+CREATE INDEX runs_started ON runs (started_at);
+"""
+
+
+def apply(db: sqlite3.Connection) -> None:
+    """Run what this file has not run yet. The caller holds a BEGIN IMMEDIATE: all or nothing."""
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations("pom")
+
+    @migrations()
+    def first(database: Database) -> None:
+        for statement in _FIRST.split(";"):
+            if statement.strip():
+                database.execute(statement)
+
+    migrations.apply(Database(db, execute_plugins=False))

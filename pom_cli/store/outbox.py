@@ -1,0 +1,171 @@
+"""The outbox: one row for each message and recipient, claimed by a lease, delivered only with the provider's id."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pom_cli.model import Mail
+from pom_cli.times import from_ms, to_ms
+
+QUEUED, DELIVERED, GIVEN_UP, MOVED = "queued", "delivered", "given_up", "moved"
+LEASE = timedelta(minutes=2)  # well over the longest that a channel may take
+
+
+@dataclass(frozen=True)
+class Row:
+    """One outbox row as the outbox's own logic sees it."""
+
+    id: int
+    message: str
+    recipient: str
+    channel: str
+    state: str
+    created_at: datetime
+    attempts: int
+    next_at: datetime
+    error: str | None
+    credentials: str
+    delivered_at: datetime | None
+    subject: str
+
+
+def add_message(
+    db: sqlite3.Connection, message: str, subject: str, body: str, payload: Mapping[str, Any], now: datetime
+) -> None:
+    text = json.dumps(payload, allow_nan=False, ensure_ascii=False)
+    db.execute(
+        "INSERT INTO messages (id, at, subject, body, payload) VALUES (?, ?, ?, ?, ?)",
+        (message, to_ms(now), subject, body, text),
+    )
+
+
+def enqueue(db: sqlite3.Connection, message: str, channel: str, recipients: Sequence[str], now: datetime) -> None:
+    """A row for each recipient; one that is there already stays as it is."""
+    at = to_ms(now)
+    db.executemany(
+        "INSERT OR IGNORE INTO outbox (message, recipient, channel, state, created_at, next_at)"
+        " VALUES (?, ?, ?, 'queued', ?, ?)",
+        [(message, recipient, channel, at, at) for recipient in recipients],
+    )
+
+
+def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) -> dict[str, list[Mail]]:
+    """Due rows that nobody holds, now held by `lease`, by channel, oldest first. Inside the caller's transaction.
+
+    A row taken over from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
+    """
+    at = to_ms(now)
+    db.execute(
+        "UPDATE outbox SET lease = ?, lease_until = ?, attempts = attempts + 1, unsure = unsure OR lease IS NOT NULL"
+        " WHERE id IN (SELECT id FROM outbox WHERE state = 'queued' AND next_at <= ?"
+        " AND (lease IS NULL OR lease_until <= ?) ORDER BY id LIMIT ?)",
+        (lease, at + round(LEASE.total_seconds() * 1000), at, at, most),
+    )
+    claimed: dict[str, list[Mail]] = {}
+    rows = db.execute(
+        "SELECT channel, outbox.id, message, recipient, subject, body, payload, unsure FROM outbox"
+        " JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY outbox.id",
+        (lease,),
+    )
+    for channel, row_id, message, recipient, subject, body, payload, unsure in rows:
+        mail = Mail(mail_id(message, row_id), recipient, subject, body, json.loads(payload), bool(unsure))
+        claimed.setdefault(channel, []).append(mail)
+    return claimed
+
+
+def mail_id(message: str, row_id: int) -> str:
+    return f"{message}-{row_id}"
+
+
+def row_id(mail: str) -> int:
+    return int(mail.rpartition("-")[2])
+
+
+def delivered(db: sqlite3.Connection, row: int, lease: str, provider_id: str, now: datetime) -> None:
+    db.execute(
+        "UPDATE outbox SET state = 'delivered', lease = NULL, error = NULL, provider_id = ?, delivered_at = ?"
+        " WHERE id = ? AND lease = ?",
+        (provider_id, to_ms(now), row, lease),
+    )
+
+
+def postponed(
+    db: sqlite3.Connection, row: int, lease: str, error: str, unsure: bool, now: datetime, at_least_s: int
+) -> None:
+    """A passing fault: tried again after 30 s, a minute, two … an hour, and not before the provider asked for it."""
+    db.execute(
+        "UPDATE outbox SET lease = NULL, error = ?, unsure = ?,"
+        " next_at = ? + max(?, min(3600, 30 * (1 << min(attempts - 1, 7)))) * 1000 WHERE id = ? AND lease = ?",
+        (error, unsure, to_ms(now), at_least_s, row, lease),
+    )
+
+
+def failed(db: sqlite3.Connection, row: int, lease: str, state: str, error: str, credentials: str) -> bool:
+    """A permanent fault: the row is given up, or moved where the next channel takes it over. Was it still ours."""
+    done = db.execute(
+        "UPDATE outbox SET lease = NULL, unsure = 0, state = ?, error = ?, credentials = ? WHERE id = ? AND lease = ?",
+        (state, error, credentials, row, lease),
+    )
+    return done.rowcount == 1
+
+
+def retry(db: sqlite3.Connection, now: datetime) -> int:
+    """Queue again all that was given up; gives the number of rows."""
+    return _requeue(db, now, "")
+
+
+def retry_changed(db: sqlite3.Connection, now: datetime, channel: str, credentials: str) -> int:
+    """Queue again what this channel gave up with other credentials than these."""
+    return _requeue(db, now, " AND channel = ? AND credentials <> ?", channel, credentials)
+
+
+def _requeue(db: sqlite3.Connection, now: datetime, where: str, *values: str) -> int:
+    sql = f"UPDATE outbox SET state = 'queued', next_at = ? WHERE state = 'given_up'{where}"
+    return db.execute(sql, (to_ms(now), *values)).rowcount
+
+
+def waiting(db: sqlite3.Connection) -> list[Row]:
+    """What has not been delivered: queued and given up, and what moved to another channel, oldest first."""
+    return _rows(db, "state <> 'delivered'")
+
+
+def of_message(db: sqlite3.Connection, message: str) -> list[Row]:
+    return _rows(db, "message = ?", message)
+
+
+def _rows(db: sqlite3.Connection, where: str, *values: Any) -> list[Row]:
+    rows = db.execute(
+        "SELECT outbox.id, message, recipient, channel, state, created_at, attempts, next_at, error, credentials,"
+        f" delivered_at, subject FROM outbox JOIN messages ON messages.id = message WHERE {where} ORDER BY outbox.id",
+        values,
+    )
+    return [
+        Row(
+            id=row[0],
+            message=row[1],
+            recipient=row[2],
+            channel=row[3],
+            state=row[4],
+            created_at=from_ms(row[5]),
+            attempts=row[6],
+            next_at=from_ms(row[7]),
+            error=row[8],
+            credentials=row[9],
+            delivered_at=None if row[10] is None else from_ms(row[10]),
+            subject=row[11],
+        )
+        for row in rows
+    ]
+
+
+def newest_faults(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """(channel, recipient, error) where the newest row that has ended ended by a permanent fault."""
+    rows = db.execute(
+        "SELECT channel, recipient, error FROM outbox WHERE id IN (SELECT max(id) FROM outbox"
+        " WHERE state <> 'queued' GROUP BY channel, recipient) AND state IN ('given_up', 'moved')"
+        " ORDER BY channel, recipient"
+    )
+    return [(channel, recipient, error or "") for channel, recipient, error in rows]

@@ -1,0 +1,283 @@
+"""Results, the state of each series, and the hourly and daily sums that make uptime cheap to ask for."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pom_cli.model import Baseline, Finding, Key, Past, State, Status, Verdict
+from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
+from pom_cli.times import from_ms, to_ms
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+RECENT = 5  # good latencies kept beside the state, for judging drift
+_UP = ("operational", "degraded")
+_STATE = (
+    "series, status, since, checked_at, summary, known, known_since, latency, detail, verdicts, answered, drifting,"
+    " recent, usual_ms, hour, known_ms, up_ms, latencies"
+)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The running hour of one series: what is not yet in `hours`."""
+
+    hour: int
+    known_ms: int = 0
+    up_ms: int = 0
+    latencies: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A series as the database holds it."""
+
+    id: int
+    state: State
+    recent: tuple[int, ...]
+    usual_ms: float | None
+    tally: Tally | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run writes about one series."""
+
+    key: Key
+    finding: Finding
+    state: State
+    holds_ms: int  # how long a status counts as known after it was seen
+
+
+def load(db: sqlite3.Connection, kinds: Iterable[str] | None = None) -> dict[Key, Stored]:
+    """Every series of these kinds (None: all), by what it is about."""
+    names = None if kinds is None else tuple(kinds)
+    where = "" if names is None else f"WHERE kind IN ({','.join('?' * len(names))})"
+    rows = db.execute(
+        f"SELECT target, kind, subject, {_STATE} FROM series JOIN states ON states.series = series.id {where}",
+        names or (),
+    )
+    return {Key(*row[:3]): _stored(row[3:]) for row in rows}
+
+
+def _stored(row: Sequence[Any]) -> Stored:
+    state = State(
+        status=status(row[1]),
+        since=from_ms(row[2]),
+        checked_at=from_ms(row[3]),
+        summary=row[4],
+        known=maybe_status(row[5]),
+        known_since=None if row[6] is None else from_ms(row[6]),
+        latency_ms=row[7],
+        detail=json.loads(row[8]),
+        verdicts={alert: Verdict(status(v[0]), v[1], v[2]) for alert, v in json.loads(row[9]).items()},
+        answered=bool(row[10]),
+        drifting=bool(row[11]),
+    )
+    tally = None if row[14] is None else Tally(row[14], row[15], row[16], tuple(unpack(row[17])))
+    return Stored(row[0], state, tuple(unpack(row[12])), row[13], tally)
+
+
+def past(db: sqlite3.Connection, stored: Stored | None, now: datetime) -> Past:
+    """What judging may know of the series; the exact baseline is worked out only if it is asked for."""
+    if stored is None:
+        return Past()
+
+    def usual() -> Baseline:
+        return baseline(db, stored, now)
+
+    state = stored.state
+    return Past(
+        status=state.status,
+        detail=state.detail,
+        checked_at=state.checked_at,
+        drifting=state.drifting,
+        recent_ms=tuple(abs(ms) for ms in stored.recent),
+        usual_ms=stored.usual_ms,
+        baseline=usual,
+    )
+
+
+def baseline(db: sqlite3.Connection, stored: Stored, now: datetime) -> Baseline:
+    """Median and number of the good latencies of the seven days before the latest ones. Drifting ones stay out."""
+    start = (to_ms(now) - 7 * DAY_MS) // HOUR_MS
+    rows = db.execute(
+        "SELECT latencies FROM hours WHERE series = ? AND hour >= ? ORDER BY hour", (stored.id, start)
+    ).fetchall()
+    latencies = [ms for (blob,) in rows for ms in unpack(blob)] + list(stored.tally.latencies if stored.tally else ())
+    good = [ms for ms in latencies[: max(0, len(latencies) - RECENT)] if ms >= 0]
+    return Baseline(median(good), len(good))
+
+
+def last_good(db: sqlite3.Connection, series: int, before: datetime) -> datetime | None:
+    """When the newest operational result of this series was seen, as far back as history goes."""
+    row = db.execute(
+        "SELECT at FROM results WHERE at < ? AND series = ? AND code = 0 ORDER BY at DESC LIMIT 1",
+        (to_ms(before), series),
+    ).fetchone()
+    return from_ms(row[0]) if row else None
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The middle value, the mean of the two middle ones, None for none."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    if not ordered:
+        return None
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def free_moment(db: sqlite3.Connection, at_ms: int) -> int:
+    """The first millisecond from `at_ms` on that no other run has: rows of two runs never replace each other."""
+    while db.execute("SELECT 1 FROM results WHERE at = ? LIMIT 1", (at_ms,)).fetchone():
+        at_ms += 1
+    return at_ms
+
+
+def record(db: sqlite3.Connection, records: Sequence[Record], stored: Mapping[Key, Stored], now: datetime) -> None:
+    """Write one run's results, states and sums. Inside the caller's transaction."""
+    at = free_moment(db, to_ms(now))
+    ids = {entry.key: _series(db, entry.key, stored) for entry in records}
+    texts = _texts(db, {entry.finding.summary for entry in records}, at)
+    db.executemany(
+        "INSERT INTO results (at, series, code, latency, text) VALUES (?, ?, ?, ?, ?)",
+        [
+            (at, ids[r.key], code(r.finding.status, r.finding.drifting), r.finding.latency_ms, texts[r.finding.summary])
+            for r in records
+        ],
+    )
+    rows = []
+    for entry in records:
+        before = stored.get(entry.key)
+        if before and entry.state is before.state:
+            continue  # seen before what is already known: history alone
+        spans, tally = _tallied(entry, before, to_ms(now))
+        _flush(db, ids[entry.key], spans)
+        usual = _usual(db, entry, before, tally, now)
+        rows.append(_row(ids[entry.key], entry, before, tally, usual))
+    db.executemany(f"INSERT OR REPLACE INTO states ({_STATE}) VALUES ({','.join('?' * 18)})", rows)
+
+
+def _series(db: sqlite3.Connection, key: Key, stored: Mapping[Key, Stored]) -> int:
+    if key in stored:
+        return stored[key].id
+    names = (key.target, key.kind, key.subject)
+    db.execute("INSERT OR IGNORE INTO series (target, kind, subject) VALUES (?, ?, ?)", names)
+    found = db.execute("SELECT id FROM series WHERE target = ? AND kind = ? AND subject = ?", names).fetchone()
+    return int(found[0])
+
+
+def _texts(db: sqlite3.Connection, texts: set[str], at_ms: int) -> dict[str, int]:
+    """Each distinct summary is stored once; the day of its newest use tells prune when it can go."""
+    day = at_ms // DAY_MS
+    found = {}
+    for text in texts:
+        row = db.execute("SELECT id, used_on FROM texts WHERE text = ?", (text,)).fetchone()
+        if row is None:
+            found[text] = int(db.execute("INSERT INTO texts (text, used_on) VALUES (?, ?)", (text, day)).lastrowid or 0)
+            continue
+        found[text] = int(row[0])
+        if row[1] < day:
+            db.execute("UPDATE texts SET used_on = ? WHERE id = ?", (day, row[0]))
+    return found
+
+
+def _tallied(entry: Record, before: Stored | None, now_ms: int) -> tuple[list[Tally], Tally | None]:
+    """The closed hours to store, and the running one. A status holds from when it was seen until the next look."""
+    if entry.key.kind != "health":
+        return [], None  # uptime and latency are of health alone
+    spans = [before.tally] if before and before.tally else []
+    if before:
+        spans += held(before.state.status, to_ms(before.state.checked_at), now_ms, entry.holds_ms)
+    finding = entry.finding
+    good = finding.latency_ms is not None and (finding.status == "operational" or finding.drifting)
+    sign = -1 if finding.drifting else 1
+    spans.append(Tally(now_ms // HOUR_MS, latencies=(sign * (finding.latency_ms or 0),) if good else ()))
+    hours = summed(spans)
+    return hours[:-1], hours[-1]
+
+
+def held(seen: Status, from_ms_: int, until_ms: int, holds_ms: int) -> list[Tally]:
+    """The time that a status covers, hour by hour. Unknown covers none."""
+    if seen == "unknown":
+        return []
+    end = min(until_ms, from_ms_ + holds_ms)
+    spans = []
+    while from_ms_ < end:
+        hour = from_ms_ // HOUR_MS
+        step = min(end, (hour + 1) * HOUR_MS) - from_ms_
+        spans.append(Tally(hour, step, step if seen in _UP else 0))
+        from_ms_ += step
+    return spans
+
+
+def summed(spans: Iterable[Tally]) -> list[Tally]:
+    """One tally an hour, oldest first."""
+    hours: dict[int, Tally] = {}
+    for span in spans:
+        have = hours.get(span.hour, Tally(span.hour))
+        hours[span.hour] = Tally(
+            span.hour, have.known_ms + span.known_ms, have.up_ms + span.up_ms, have.latencies + span.latencies
+        )
+    return [hours[hour] for hour in sorted(hours)]
+
+
+def _flush(db: sqlite3.Connection, series: int, spans: Sequence[Tally]) -> None:
+    for span in spans:
+        db.execute(
+            "INSERT INTO hours (series, hour, known_ms, up_ms, latencies) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET known_ms = known_ms + excluded.known_ms, up_ms = up_ms + excluded.up_ms,"
+            " latencies = CAST(latencies || excluded.latencies AS BLOB)",
+            (series, span.hour, span.known_ms, span.up_ms, pack(span.latencies)),
+        )
+        db.execute(
+            "INSERT INTO days (series, day, known_ms, up_ms) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET known_ms = known_ms + excluded.known_ms, up_ms = up_ms + excluded.up_ms",
+            (series, span.hour // 24, span.known_ms, span.up_ms),
+        )
+
+
+def _usual(
+    db: sqlite3.Connection, entry: Record, before: Stored | None, tally: Tally | None, now: datetime
+) -> float | None:
+    """The baseline to remember: the one just worked out, else the old one, refreshed every six hours or so."""
+    if entry.finding.usual_ms is not None or before is None:
+        return entry.finding.usual_ms
+    if tally and before.tally and tally.hour != before.tally.hour and (tally.hour + before.id) % 6 == 0:
+        return baseline(db, before, now).median_ms
+    return before.usual_ms
+
+
+def _row(
+    series: int, entry: Record, before: Stored | None, tally: Tally | None, usual: float | None
+) -> tuple[Any, ...]:
+    state = entry.state
+    verdicts = {alert: (NUMBERS[v.status], v.summary, v.days_left) for alert, v in state.verdicts.items()}
+    recent = ((before.recent if before else ()) + (tally.latencies[-1:] if _good(entry) and tally else ()))[-RECENT:]
+    return (
+        series,
+        NUMBERS[state.status],
+        to_ms(state.since),
+        to_ms(state.checked_at),
+        state.summary,
+        None if state.known is None else NUMBERS[state.known],
+        None if state.known_since is None else to_ms(state.known_since),
+        state.latency_ms,
+        json.dumps(state.detail, allow_nan=False, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(verdicts, allow_nan=False, ensure_ascii=False, separators=(",", ":")),
+        state.answered,
+        state.drifting,
+        pack(recent),
+        usual,
+        tally.hour if tally else None,
+        tally.known_ms if tally else None,
+        tally.up_ms if tally else None,
+        pack(tally.latencies) if tally else None,
+    )
+
+
+def _good(entry: Record) -> bool:
+    return entry.finding.latency_ms is not None and (entry.finding.status == "operational" or entry.finding.drifting)

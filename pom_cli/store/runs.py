@@ -1,0 +1,56 @@
+"""Runs: each execution of a subcommand, with its start, its end and how it ended."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import randbits
+
+from pom_cli.times import from_ms, to_ms
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution; `ended_at` and `outcome` are None while it runs, and for ever where it was killed."""
+
+    command: str
+    kinds: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+
+
+def begin(db: sqlite3.Connection, command: str, kinds: Sequence[str], now: datetime) -> int:
+    """Note that a run has begun; gives its number, which is random so that it means the same in any database."""
+    number = randbits(48)
+    row = (number, command, " ".join(kinds), to_ms(now))
+    db.execute("INSERT INTO runs (id, command, kinds, started_at) VALUES (?, ?, ?, ?)", row)
+    return number
+
+
+def end(
+    db: sqlite3.Connection,
+    run: int,
+    command: str,
+    kinds: Sequence[str],
+    started_at: datetime,
+    outcome: str,
+    now: datetime,
+) -> None:
+    """Note how a run ended, whole, for the database may have changed since it began."""
+    db.execute(
+        "INSERT INTO runs (id, command, kinds, started_at, ended_at, outcome) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome",
+        (run, command, " ".join(kinds), to_ms(started_at), to_ms(now), outcome),
+    )
+
+
+def newest(db: sqlite3.Connection, most: int = 50) -> list[Run]:
+    """The newest runs, newest first."""
+    rows = db.execute(
+        "SELECT command, kinds, started_at, ended_at, outcome FROM runs ORDER BY started_at DESC LIMIT ?", (most,)
+    )
+    return [
+        Run(command, tuple(kinds.split()), from_ms(start), None if stop is None else from_ms(stop), outcome)
+        for command, kinds, start, stop, outcome in rows
+    ]

@@ -1,0 +1,259 @@
+"""The database in use: the main file or, while that cannot be written, a spare one elsewhere.
+
+A monitor must speak most of all when its own disk is full. So a run that cannot write the main file does all the same
+work on a spare (states, cooldowns, outbox, everything), says why, and ends with exit code 3. The next run that can
+write the main file adopts what the spare holds. A damaged main file is set aside under another name.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pom_cli import store
+from pom_cli.errors import StoreError
+from pom_cli.store import DamagedError, faults, transaction
+
+T = TypeVar("T")
+
+# Parents first, so that the ids of series and incidents are known when their children come.
+_SEEDED = ("series", "states", "alerts", "incidents")
+
+
+class Database:
+    """The open database. `fault` says why the main file is not in use, "" where it is."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self.path, self.main, self.fault = path, path, ""
+        self._environ = environ
+        try:
+            self.db = store.open_(path)
+            self._adopt_spare()
+        except StoreError as error:
+            self._fall_back(error)
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`work` in one transaction; on the spare, once more from its start, where this database cannot take it."""
+        try:
+            with faults(self.path), transaction(self.db):
+                return work(self.db)
+        except StoreError as error:
+            self._fall_back(error)
+        with faults(self.path), transaction(self.db):
+            return work(self.db)
+
+    def close(self) -> None:
+        self.db.close()
+
+    def _fall_back(self, error: StoreError) -> None:
+        if self.fault and self.path != self.main:
+            raise error  # the spare itself fails: there is nothing left to try
+        self.fault = str(error)
+        if hasattr(self, "db"):
+            self.db.close()
+        if isinstance(error, DamagedError):
+            try:
+                aside = set_aside(self.main)
+                self.db = store.open_(self.main)
+                self.fault += f"; it was set aside as {aside}, and a new one begun"
+                return
+            except (OSError, StoreError) as second:
+                self.fault += f"; it could not be set aside: {second}"
+        self.path, self.db, doubt = _open_spare(self.main, self._environ)
+        self.fault += doubt
+
+    def _adopt_spare(self) -> None:
+        path = spare_path(self.main, self._environ, make=False)
+        if path is None or not path.exists():
+            return
+        try:
+            spare = store.open_(path)
+        except StoreError as error:
+            # It holds what was seen while the main file could not be written: it is kept for a person to look at.
+            path.replace(path.with_suffix(".damaged"))
+            self.fault = f"{error}; what the spare held could not be taken over"
+            return
+        try:
+            with faults(self.main), transaction(self.db):
+                _adopt(self.db, spare)
+        finally:
+            spare.close()
+        path.unlink(missing_ok=True)
+        Path(f"{path}-journal").unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, never over another; gives its new name. A file that is sound by now stays."""
+    import fcntl
+
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # of two runs that meet the damage, one renames
+        if path.exists() and _is_damaged(path):
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+            aside = path.with_name(f"{path.name}.damaged-{stamp}")
+            path.rename(aside)
+            journal = Path(f"{path}-journal")
+            if journal.exists():
+                journal.rename(f"{aside}-journal")
+            return aside
+    finally:
+        os.close(folder)
+    newest = sorted(path.parent.glob(f"{path.name}.damaged-*"))
+    return newest[-1] if newest else path
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        with faults(path):
+            db = store.connect(path)
+            try:
+                return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+            finally:
+                db.close()
+    except DamagedError:
+        return True
+
+
+def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, sqlite3.Connection, str]:
+    doubt = "; no spare place to write either: what this run finds is not remembered"
+    path = spare_path(main, environ, make=True)
+    if path is not None:
+        try:
+            fresh = not path.exists()
+            db = store.open_(path)
+            if fresh:
+                _seed(db, main)
+            return path, db, ""
+        except StoreError as error:
+            doubt = f"; {error}: what this run finds is not remembered"
+    return Path(":memory:"), store.open_(Path(":memory:")), doubt
+
+
+def spare_path(main: Path, environ: Mapping[str, str], make: bool) -> Path | None:
+    """Where the spare of this database is: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, else a private folder under /tmp."""
+    import tempfile
+
+    name = f"pom-{sha256(str(main.absolute()).encode()).hexdigest()[:16]}.db"
+    given = (environ.get("RUNTIME_DIRECTORY", "").split(":")[0], environ.get("XDG_RUNTIME_DIR", ""))
+    for folder in [Path(one) for one in given if one] + [Path(tempfile.gettempdir()) / f"pom-{os.geteuid()}"]:
+        if _private(folder, make):
+            return folder / name
+    return None
+
+
+def _private(folder: Path, make: bool) -> bool:
+    """Is this folder ours alone to write (/tmp is everybody's)."""
+    try:
+        if make:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022 and folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def _seed(spare: sqlite3.Connection, main: Path) -> None:
+    """What is announced and known goes along, as far as the main file can still be read."""
+    try:
+        reader = store.open_reader(main)
+    except StoreError:
+        return
+    if reader is None:
+        return
+    try:
+        with faults(main), transaction(spare):
+            for table in _SEEDED:
+                _insert(spare, table, *_rows(reader, f"SELECT * FROM {table}"))
+    except StoreError:
+        return  # half of it would be a false picture: the transaction kept nothing
+    finally:
+        reader.close()
+
+
+def _adopt(db: sqlite3.Connection, spare: sqlite3.Connection) -> None:
+    """Take over what the spare saw and decided. Done twice it changes nothing more."""
+    series = {}
+    for old, *names in spare.execute("SELECT id, target, kind, subject FROM series"):
+        db.execute("INSERT OR IGNORE INTO series (target, kind, subject) VALUES (?, ?, ?)", names)
+        new = db.execute("SELECT id FROM series WHERE target = ? AND kind = ? AND subject = ?", names).fetchone()
+        series[old] = new[0]
+    texts = _adopt_texts(db, spare)
+    for at, old, code, latency, text in spare.execute("SELECT at, series, code, latency, text FROM results"):
+        row = (at, series[old], code, latency, texts.get(text))
+        db.execute("INSERT OR IGNORE INTO results (at, series, code, latency, text) VALUES (?, ?, ?, ?, ?)", row)
+    incidents = _adopt_incidents(db, spare)
+    _adopt_newer(db, spare, "states", "checked_at", ("series",), lambda row: {**row, "series": series[row["series"]]})
+    _adopt_newer(
+        db, spare, "alerts", "max(ifnull(last_at, 0), ifnull(since, 0), ifnull(ended_at, 0))", ("target", "alert"),
+        lambda row: {**row, "incident": incidents.get(row["incident"])},
+    )  # fmt: skip
+    for table in ("messages", "notices", "outbox"):
+        names, rows = _rows(spare, f"SELECT * FROM {table}")
+        kept = [name for name in names if (table, name) != ("outbox", "id")]
+        for values in rows:
+            named: dict[str, Any] = dict(zip(names, values, strict=True))
+            if table == "notices":
+                named["incident"] = incidents.get(named["incident"])
+            _insert(db, table, kept, [[named[name] for name in kept]])
+
+
+def _adopt_texts(db: sqlite3.Connection, spare: sqlite3.Connection) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    for old, text, used_on in spare.execute("SELECT id, text, used_on FROM texts"):
+        db.execute("INSERT OR IGNORE INTO texts (text, used_on) VALUES (?, ?)", (text, used_on))
+        found[old] = db.execute("SELECT id FROM texts WHERE text = ?", (text,)).fetchone()[0]
+    return found
+
+
+def _adopt_incidents(db: sqlite3.Connection, spare: sqlite3.Connection) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    rows = spare.execute("SELECT id, target, alert, started_at, ended_at, worst, summary FROM incidents")
+    for old, target, alert, started_at, ended_at, worst, summary in rows:
+        key = (target, alert, started_at)
+        same = db.execute("SELECT id FROM incidents WHERE target = ? AND alert = ? AND started_at = ?", key).fetchone()
+        if same:
+            found[old] = same[0]
+            values = (ended_at, worst, summary, same[0])
+            db.execute("UPDATE incidents SET ended_at = ifnull(ended_at, ?), worst = max(worst, ?), summary = ?"
+                       " WHERE id = ?", values)  # fmt: skip
+        else:
+            sql = (
+                "INSERT INTO incidents (target, alert, started_at, ended_at, worst, summary) VALUES (?, ?, ?, ?, ?, ?)"
+            )
+            found[old] = db.execute(sql, (*key, ended_at, worst, summary)).lastrowid or 0
+    return found
+
+
+def _adopt_newer(
+    db: sqlite3.Connection,
+    spare: sqlite3.Connection,
+    table: str,
+    age: str,
+    key: tuple[str, ...],
+    translated: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    names, rows = _rows(spare, f"SELECT *, {age} AS age FROM {table}")
+    where = " AND ".join(f"{name} = ?" for name in key)
+    for values in rows:
+        row = translated(dict(zip(names, values, strict=True)))
+        have = db.execute(f"SELECT {age} FROM {table} WHERE {where}", [row[name] for name in key]).fetchone()
+        if have is None or have[0] < row["age"]:
+            kept = names[:-1]
+            _insert(db, table, kept, [[row[name] for name in kept]], "REPLACE")
+
+
+def _rows(db: sqlite3.Connection, sql: str) -> tuple[list[str], list[tuple[object, ...]]]:
+    cursor = db.execute(sql)
+    return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+def _insert(
+    db: sqlite3.Connection, table: str, names: list[str], rows: Iterable[Iterable[object]], clash: str = "IGNORE"
+) -> None:
+    marks = ",".join("?" * len(names))
+    sql = f"INSERT OR {clash} INTO {table} ({', '.join(names)}) VALUES ({marks})"
+    db.executemany(sql, [tuple(row) for row in rows])

@@ -1,0 +1,59 @@
+"""Instants and durations as text: RFC 3339 in UTC for programs, local time with its offset for people."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+
+
+def duration(text: str) -> timedelta:
+    """`"10s"`, `"5m"`, `"1h30m"`, `"14d"` as a timedelta. Raises ValueError for anything else."""
+    parts: list[tuple[str, str]] = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is not a duration")
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long a duration") from None
+
+
+def short(span: timedelta) -> str:
+    """A duration for people, its two largest units: `45 s`, `5 min`, `2 h 10 min`, `3 d 4 h`."""
+    seconds = max(0, round(span.total_seconds()))
+    names = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts: list[tuple[int, str]] = []
+    for name, size in names:
+        count, seconds = divmod(seconds, size)
+        if count or parts or name == "s":
+            parts.append((count, name))
+    return " ".join(f"{count} {name}" for count, name in parts[:2] if count) or "0 s"
+
+
+def utc(instant: datetime) -> str:
+    """RFC 3339 in UTC with whole seconds: `2026-11-24T06:40:15Z`."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def local(instant: datetime) -> str:
+    """For people: this machine's time with its offset, `2026-11-24 07:40:15 +01:00`."""
+    text = instant.astimezone().isoformat(sep=" ", timespec="seconds")
+    return f"{text[:19]} {text[19:]}"
+
+
+def from_ms(ms: int) -> datetime:
+    """Milliseconds since the epoch, as stored, as an aware UTC datetime."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def to_ms(instant: datetime) -> int:
+    """An aware datetime as whole milliseconds since the epoch."""
+    return round(instant.timestamp() * 1000)
+
+
+def ticking(now: datetime) -> Callable[[], datetime]:
+    """A clock that starts at `now` and goes on by the monotonic clock: one reading of the time a run."""
+    start = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - start)
