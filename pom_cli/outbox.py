@@ -35,7 +35,8 @@ def drain(database: Database, config: Config, clock: Clock, console: str = "stdo
     for name in config.alerts.channels:
         changed = partial(rows.retry_changed, now=clock(), channel=name, credentials=fingerprint(name, config))
         database.write(changed)
-    for _ in range(len(config.alerts.channels) + 1):  # a row can move once to each further channel
+    # A row can move once to each further channel, and one that waited is tried again once its channel works.
+    for _ in range(len(config.alerts.channels) + 2):
         lease = uuid4().hex
         claimed = database.write(partial(rows.claim, lease=lease, now=clock()))
         if not claimed:
@@ -87,6 +88,8 @@ def _settle(
     config: Config,
     now: datetime,
 ) -> None:
+    if any(outcome.provider_id is not None for outcome in outcomes):
+        rows.hasten(db, channel, now)
     for mail, outcome in zip(mails, outcomes, strict=True):
         row, error = rows.row_id(mail.id), outcome.error or ""
         if outcome.provider_id is not None:

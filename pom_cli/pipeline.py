@@ -4,14 +4,15 @@ Looking and asking the witnesses come first, then one short transaction with no 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pom_cli import checks, evidence, outbox, pool
+from pom_cli import checks, cover, evidence, pool
 from pom_cli.config import Check, Config, Target
+from pom_cli.delivery import deliver
 from pom_cli.evidence import Network
 from pom_cli.model import (
     ERROR,
@@ -23,12 +24,10 @@ from pom_cli.model import (
     Key,
     Notice,
     Past,
-    State,
     Verdict,
 )
 from pom_cli.settle import Case, settle
 from pom_cli.states import advance, condition, without_network
-from pom_cli.store import alerts as alert_rows
 from pom_cli.store import results, runs
 from pom_cli.store.results import Record, Stored
 from pom_cli.store.spare import Database
@@ -103,20 +102,33 @@ def _look(job: Job) -> Any:
 def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """A finding for each subject. What our own code could not do is unknown, never the target's outage."""
     job, seen = one
-    module, settings = checks.load(job.kind), job.check.settings
     if isinstance(seen, pool.Overdue):
-        trouble = f"the look did not end within {seen.seconds:g} s"
-    elif isinstance(seen, Exception):
-        trouble = fault(job, seen)
-    else:
-        return module.judge(seen, settings, past, now)
-    verdicts = dict.fromkeys(module.ALERTS, Verdict(UNKNOWN, trouble))
-    return [Finding(subject, UNKNOWN, trouble, verdicts, answered=False) for subject in module.subjects(settings)]
+        return _untold(job, f"the look did not end within {seen.seconds:g} s", answered=False)
+    if isinstance(seen, Exception):
+        return _fault(job, seen)
+    try:
+        return checks.load(job.kind).judge(seen, job.check.settings, past, now)
+    # A bug that one target's answer brings to light must not keep the others from being told of.
+    except Exception as error:  # noqa: BLE001
+        return _fault(job, error)
 
 
-def fault(job: Job, error: Exception) -> str:
-    """One line for a bug of ours that a check met."""
-    return clean(f"PoM itself failed in {job.kind} of {job.target.name}: {type(error).__name__}: {error}")
+def _untold(job: Job, why: str, answered: bool, detail: Mapping[str, Any] | None = None) -> list[Finding]:
+    module = checks.load(job.kind)
+    verdicts = dict.fromkeys(module.ALERTS, Verdict(UNKNOWN, why))
+    subjects = module.subjects(job.check.settings)
+    return [Finding(subject, UNKNOWN, why, verdicts, detail=detail or {}, answered=answered) for subject in subjects]
+
+
+def _fault(job: Job, error: Exception) -> list[Finding]:
+    """What a bug of ours leaves: it says nothing of the target, not even that it is silent."""
+    told = clean(f"PoM itself failed in {job.kind} of {job.target.name}: {type(error).__name__}: {error}")
+    return _untold(job, told, answered=True, detail={"fault": told})
+
+
+def faults(results_: Iterable[Result]) -> tuple[str, ...]:
+    """The bugs of ours that these results came upon."""
+    return tuple(dict.fromkeys(one.finding.detail["fault"] for one in results_ if "fault" in one.finding.detail))
 
 
 def run(
@@ -136,8 +148,7 @@ def run(
     network = _weigh(config, seen, database, now)
     found, notices = database.write(partial(record, config=config, seen=seen, network=network, now=now))
     report = deliver(config, database, clock, console)
-    faults = tuple(fault(*one) for one in seen if isinstance(one[1], Exception)) + report.faults
-    done = Report(found, notices + report.notices, report.undelivered, faults)
+    done = Report(found, notices + report.notices, report.undelivered, faults(found) + report.faults)
     database.write(partial(runs.end, run=run_id, command=command, kinds=kinds, started_at=now, outcome=outcome(done),
                            now=clock()))  # fmt: skip
     return done
@@ -238,7 +249,7 @@ def _cases(
         states = {subject: one.state for subject, one in subjects.items()}
         for alert in checks.load(kind).ALERTS:
             seen = partial(_seen, db, alert, subjects, stored, network, now)
-            held = _held(config.targets[name], kind, alert, config.targets, health)
+            held = cover.held(config.targets[name], kind, alert, config.targets, health)
             cases.append(Case(condition(name, alert, states), held, seen))
     return cases
 
@@ -251,34 +262,6 @@ def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], networ
     if any(one.finding.answered and checks.load(job.kind).NETWORK for job, one in records) or network.proof:
         return [Case(Condition("", "monitoring-offline", OPERATIONAL, network.proof or "targets answer again"))]
     return []
-
-
-def _held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]) -> str:
-    """What explains this alert and so keeps it quiet: the target's own health, or an outage of what it depends on."""
-    covered = checks.load(kind).COVERED
-    own = health.get(target.name)
-    if own and alert in covered and covered[alert](own):
-        return "cover"
-    explained = alert in covered or alert == "health"
-    return "cover" if explained and any(down(health.get(name)) for name in explaining(target, targets)) else ""
-
-
-def down(health: State | None) -> bool:
-    """Is this health known to be unreachable or in error."""
-    verdict = health.verdicts.get("health") if health else None
-    return verdict is not None and verdict.status in (UNREACHABLE, ERROR)
-
-
-def explaining(target: Target, targets: Mapping[str, Target]) -> set[str]:
-    """Every target that this one depends on, however deep."""
-    found: set[str] = set()
-    waiting = list(target.depends_on)
-    while waiting:
-        name = waiting.pop()
-        if name in targets and name not in found:
-            found.add(name)
-            waiting.extend(targets[name].depends_on)
-    return found
 
 
 def _seen(
@@ -304,37 +287,3 @@ def _seen(
         "last_good": good,
         "views": [network.proof] if network.proof else [],
     }
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What became of the outbox in this run."""
-
-    notices: list[Notice]
-    undelivered: int
-    faults: tuple[str, ...]
-
-
-def deliver(config: Config, database: Database, clock: Callable[[], datetime], console: str) -> Delivery:
-    """Drain the outbox; where a permanent fault keeps someone from being reached, tell the others of it."""
-    drained = outbox.drain(database, config, clock, console)
-    notices = database.write(partial(_tell_of_failure, config=config, now=clock()))
-    if notices:
-        drained = outbox.Report(
-            drained.delivered, drained.faults + outbox.drain(database, config, clock, console).faults
-        )
-    problem = outbox.delivery_condition(database.db, config)
-    faults = drained.faults
-    if problem.status is not OPERATIONAL:
-        faults += (f"alerts are not delivered: {problem.summary}",)
-    if database.fault:
-        faults += (database.fault,)
-    return Delivery(notices, len(outbox.undelivered(database.db, config)), faults)
-
-
-def _tell_of_failure(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:
-    problem = outbox.delivery_condition(db, config)
-    known = ("", problem.alert) in alert_rows.load(db)
-    if problem.status is OPERATIONAL and not known:
-        return []
-    return settle(db, [Case(problem)], config, now, but=problem.subjects)

@@ -76,7 +76,7 @@ def test(context: click.Context) -> int:
     """Send one real message through the real path, and say what became of it."""
     from uuid import uuid4
 
-    from pom_cli import messages, outbox, pipeline
+    from pom_cli import delivery, messages, outbox
     from pom_cli.store import outbox as rows
     from pom_cli.times import ticking
 
@@ -94,8 +94,8 @@ def test(context: click.Context) -> int:
         if not database.write(post):
             session.complain(["alerts.channels: nobody to tell; name at least one channel"])
             return 2
-        delivery = pipeline.deliver(loaded, database, ticking(now), "stdout")
-        return _tell(rows.of_message(database.db, message), delivery.faults)
+        done = delivery.deliver(loaded, database, ticking(now), "stdout")
+        return _tell(rows.of_message(database.db, message), done.faults)
     finally:
         database.close()
 
@@ -116,7 +116,7 @@ def retry(context: click.Context) -> int:
     """Try again what was given up, for instance once an address works again."""
     from functools import partial
 
-    from pom_cli import pipeline
+    from pom_cli import delivery
     from pom_cli.store import outbox as rows
     from pom_cli.times import ticking
 
@@ -125,9 +125,9 @@ def retry(context: click.Context) -> int:
     now = session.now()
     try:
         count = database.write(partial(rows.retry, now=now))
-        delivery = pipeline.deliver(loaded, database, ticking(now), "stdout")
+        done = delivery.deliver(loaded, database, ticking(now), "stdout")
     finally:
         database.close()
-    click.echo(f"tried again: {count}; still undelivered: {delivery.undelivered}")
-    session.complain(delivery.faults)
-    return 3 if delivery.faults else 0
+    click.echo(f"tried again: {count}; still undelivered: {done.undelivered}")
+    session.complain(done.faults)
+    return 3 if done.faults else 0

@@ -110,8 +110,7 @@ def _look_only(jobs: "list[Job]", now: datetime) -> "Report":
         for one in seen
         for finding in pipeline.judge(one, {}, now)
     ]
-    faults = tuple(pipeline.fault(job, what) for job, what in seen if isinstance(what, Exception))
-    return pipeline.Report(results, faults=faults)
+    return pipeline.Report(results, faults=pipeline.faults(results))
 
 
 def _merged(one: "Report", other: "Report") -> "Report":

@@ -103,10 +103,18 @@ def postponed(
     )
 
 
+def hasten(db: sqlite3.Connection, channel: str, now: datetime) -> None:
+    """This channel has just delivered: what waits for its next try there need not wait any longer."""
+    db.execute(
+        "UPDATE outbox SET next_at = ? WHERE state = 'queued' AND lease IS NULL AND channel = ? AND next_at > ?",
+        (to_ms(now), channel, to_ms(now)),
+    )
+
+
 def failed(db: sqlite3.Connection, row: int, lease: str, state: str, error: str, credentials: str) -> bool:
     """A permanent fault: the row is given up, or moved where the next channel takes it over. Was it still ours."""
     done = db.execute(
-        "UPDATE outbox SET lease = NULL, unsure = 0, state = ?, error = ?, credentials = ? WHERE id = ? AND lease = ?",
+        "UPDATE outbox SET lease = NULL, state = ?, error = ?, credentials = ? WHERE id = ? AND lease = ?",
         (state, error, credentials, row, lease),
     )
     return done.rowcount == 1

@@ -95,10 +95,11 @@ def set_aside(path: Path) -> Path:
         if path.exists() and _is_damaged(path):
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
             aside = path.with_name(f"{path.name}.damaged-{stamp}")
-            path.rename(aside)
             journal = Path(f"{path}-journal")
+            # A journal goes first and along: left behind, it would be rolled back into the new file.
             if journal.exists():
-                journal.rename(f"{aside}-journal")
+                journal.rename(aside.with_name(f"journal-of-{aside.name}"))
+            path.rename(aside)
             return aside
     finally:
         os.close(folder)

@@ -1,0 +1,196 @@
+"""Without a store: the check is still made and shown, the alert is still sent, nothing is overwritten or forgotten."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postmark_server import PostmarkServer
+from scene import Scene
+from small_disk import SmallDisk
+from web_server import WebServer, answer
+
+from pom_cli import store
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    with WebServer() as server:
+        server.on("/", answer(200))
+        yield server
+
+
+@pytest.fixture
+def postmark() -> Iterator[PostmarkServer]:
+    with PostmarkServer(token="token") as server:
+        yield server
+
+
+@pytest.fixture
+def small_disk(scene: Scene) -> Iterator[SmallDisk]:
+    """The data folder on a file system of 400 KiB."""
+    with SmallDisk(scene.folder / "data", 400) as disk:
+        yield disk
+
+
+@pytest.fixture
+def scene(tmp_path: Path, web: WebServer, postmark: PostmarkServer) -> Scene:
+    toml = f"""
+[alerts]
+to = ["ops@example.com"]
+postmark = {{ url = "{postmark.url}" }}
+[targets.shop]
+url = "{web.url()}"
+health = {{ attempts = 1, timeout = "1s" }}
+"""
+    return Scene(tmp_path, toml, {"POM_POSTMARK_TOKEN": "token"})
+
+
+def damage(path: Path) -> bytes:
+    content = b"this is no database" * 400
+    path.write_bytes(content)
+    return content
+
+
+def test_on_a_full_disk_the_alert_is_sent_once_a_cooldown_and_the_fault_is_told(
+    scene: Scene, small_disk: SmallDisk, web: WebServer, postmark: PostmarkServer
+) -> None:
+    scene.run()
+    small_disk.fill()
+    web.on("/", answer(500))
+    report = scene.run()
+    assert "free some disk space" in report.faults[0]
+    assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
+    for _ in range(5):
+        assert scene.run("1m").faults
+    assert len(postmark.accepted) == 1, "the spare remembers what was announced"
+    small_disk.free()
+    web.on("/", answer(200))
+    report = scene.run()
+    assert report.faults == ()
+    assert [notice.reason for notice in report.notices] == ["recovered"], "what the spare announced was taken over"
+    assert scene.rows("SELECT count(*) FROM incidents WHERE ended_at IS NOT NULL") == [(1,)]
+    assert len(scene.rows("SELECT * FROM results")) == 8, "and what it saw"
+
+
+def test_on_a_read_only_disk_the_alert_is_sent_and_nothing_is_forgotten(
+    scene: Scene, small_disk: SmallDisk, web: WebServer, postmark: PostmarkServer
+) -> None:
+    scene.run()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk.folder], check=True)
+    web.on("/", answer(500))
+    assert scene.run().faults
+    assert scene.run().faults
+    assert len(postmark.accepted) == 1
+    subprocess.run(["mount", "-o", "remount,rw", small_disk.folder], check=True)
+    assert scene.run().faults == ()
+    assert len(postmark.accepted) == 1
+
+
+def test_mail_that_the_spare_could_not_deliver_is_delivered_from_the_main_file_later(
+    scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import postmark_server
+
+    scene.run()
+    shutil.move(scene.path, scene.path.with_name("kept"))
+    scene.path.mkdir()  # a folder in its place cannot be opened
+    postmark.script = [postmark_server.SERVER_ERROR]
+    web.on("/", answer(500))
+    report = scene.run()
+    assert (report.undelivered, len(report.faults)) == (1, 1)
+    scene.path.rmdir()
+    shutil.move(scene.path.with_name("kept"), scene.path)
+    report = scene.run()
+    assert (report.undelivered, report.faults) == (0, ())
+    assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
+
+
+def test_a_damaged_file_is_set_aside_under_another_name_and_never_overwritten(
+    scene: Scene, web: WebServer, postmark: PostmarkServer
+) -> None:
+    scene.run()
+    content = damage(scene.path)
+    web.on("/", answer(500))
+    report = scene.run()
+    assert "damaged" in report.faults[0]
+    aside = list(scene.path.parent.glob("pom.db.damaged-*"))
+    assert [one.read_bytes() for one in aside] == [content]
+    assert len(postmark.accepted) == 1
+    assert scene.run().faults == ()
+    damage(scene.path)
+    assert scene.run().faults
+    assert len(list(scene.path.parent.glob("pom.db.damaged-*"))) == 2
+
+
+def test_damage_that_shows_only_when_it_is_written_is_set_aside_too(scene: Scene) -> None:
+    scene.run()
+    with scene.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (scene.path.stat().st_size - 4096))
+    report = scene.run()
+    assert any("damaged" in fault for fault in report.faults)
+    assert list(scene.path.parent.glob("pom.db.damaged-*"))
+    assert scene.run().faults == ()
+
+
+def test_a_file_that_is_locked_for_long_does_not_hold_back_the_alert(
+    scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.run()
+    monkeypatch.setattr(store, "BUSY_MS", 200)
+    holder = sqlite3.connect(scene.path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    web.on("/", answer(500))
+    report = scene.run()
+    assert "another process holds it" in report.faults[0]
+    assert len(postmark.accepted) == 1
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert scene.run().faults == ()
+    assert len(postmark.accepted) == 1
+
+
+@pytest.mark.parametrize(("newer", "refused"), [(0, False), (1, False), (2, True), (900, True)])
+def test_a_file_of_the_next_release_works_and_a_newer_one_is_refused_and_left_as_it_is(
+    scene: Scene, newer: int, refused: bool
+) -> None:
+    scene.run()
+    db = sqlite3.connect(scene.path)
+    db.execute("ALTER TABLE states ADD COLUMN later TEXT")  # what a later migration may do
+    db.execute(f"PRAGMA user_version = {store.VERSION + newer}")
+    db.close()
+    before = scene.path.read_bytes()
+    faults = scene.run().faults
+    assert bool(faults) is refused
+    if refused:
+        assert "newer PoM" in faults[0]
+        assert scene.path.read_bytes() == before
+
+
+def test_a_folder_that_others_may_write_is_no_place_for_the_spare(tmp_path: Path) -> None:
+    from pom_cli.store.spare import spare_path
+
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    found = spare_path(tmp_path / "pom.db", {"RUNTIME_DIRECTORY": str(shared)}, make=True)
+    assert found is not None
+    assert found.parent != shared
+
+
+def test_where_nothing_can_be_written_the_run_still_sees_and_speaks(
+    scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pom_cli.store.spare.spare_path", lambda *_args, **_options: None)
+    scene.path.parent.mkdir()
+    scene.path.mkdir()
+    web.on("/", answer(500))
+    report = scene.run()
+    assert "not remembered" in report.faults[0]
+    assert [result.finding.status for result in report.results] == ["error"]
+    assert len(postmark.accepted) == 1
