@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.stream import TooLong
+
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 MAX_BODY = 1 << 20  # of the wire's bytes, and again of the decoded ones
 CUT_OFF = "the body was cut off"
 _PIECE = 1 << 16
-
-
-class TooLong(Exception):
-    """More bytes came than anybody will read."""
 
 
 @dataclass(frozen=True)

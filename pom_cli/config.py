@@ -324,11 +324,13 @@ def _site(name: str, url: str, interval: timedelta, table: Table, instance: Inst
     tls = table.data.get("tls")
     trust = tls if isinstance(tls, dict) else {}  # its own kind judges the values; here they are only passed on
     ca_file = trust.get("ca_file")
+    site = site_of(name, url)
     return replace(
-        site_of(name, url),
+        site,
         interval=interval,
         verify=trust.get("verify") is not False,
         ca_file=ca_file if isinstance(ca_file, str) and ca_file else None,
+        tls=tls is not False and (site.scheme == "https" or bool(trust)),
         resolvers=instance.resolvers,
         data_dir=str(instance.data_dir),
     )

@@ -1,6 +1,5 @@
 """One HTTP/1.1 request and its answer over an open connection. URLs and redirects are `http`'s."""
 
-import io
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -9,8 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from pom_cli import __version__
-from pom_cli.body import MAX_BODY, Body, TooLong, read_body
-from pom_cli.net import Deadline, Fault, NoAnswer, Phase, connect, fault_of, since_ms, start_tls, tls_context
+from pom_cli.body import MAX_BODY, Body, read_body
+from pom_cli.deadline import Deadline, since_ms
+from pom_cli.faults import Fault, NoAnswer, Phase, fault_of
+from pom_cli.net import connect, start_tls, tls_context
+from pom_cli.stream import Reader, Stream, TooLong
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
@@ -66,8 +68,8 @@ class Connection:
 
     origin: Origin
     sock: "socket.socket"
-    stream: "Stream"
-    reader: "Reader"
+    stream: Stream
+    reader: Reader
     address: str
     dns_ms: float
     connect_ms: float
@@ -75,41 +77,6 @@ class Connection:
 
     def close(self) -> None:
         self.sock.close()
-
-
-class Stream(io.RawIOBase):
-    """A socket's bytes, read no later than `deadline` and no more than `allowance`."""
-
-    def __init__(self, sock: "socket.socket", deadline: Deadline) -> None:
-        self.sock = sock
-        self.deadline = deadline
-        self.allowance = 0
-        self.first_at: float | None = None
-        self.ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self.allowance <= 0:
-            raise TooLong
-        self.sock.settimeout(self.deadline.remaining())
-        count = self.sock.recv_into(buffer)
-        self.allowance -= count
-        self.ended = not count
-        if count and self.first_at is None:
-            self.first_at = time.monotonic()
-        return count
-
-
-class Reader(io.BufferedReader):
-    """The buffer over a Stream. HTTPResponse closes what it has read to the end: this one stays for the next."""
-
-    def makefile(self, _mode: str) -> "Reader":
-        return self
-
-    def close(self) -> None:
-        """Nothing to do: the socket is the Connection's."""
 
 
 def open_connection(

@@ -1,6 +1,5 @@
 """What an HTTP answer is expected to be, and how its body differs from that. Pure."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +38,8 @@ def _status(value: Any) -> int:
 
 
 def _json_table(value: Any) -> dict[str, Any]:
+    import json
+
     if not isinstance(value, dict):
         raise ValueError(value)
     json.dumps(value, allow_nan=False)  # TypeError for a date, ValueError for a NaN: TOML has them, JSON has not
@@ -53,13 +54,20 @@ def mismatch(body: bytes, truncated: bool, expected: Expected) -> str | None:
     lacking = _lacks_json(body, truncated, expected.json) if expected.json else None
     if lacking or not expected.text:
         return lacking
-    forms = {expected.text.encode("utf-8"), expected.text.encode("latin-1", "replace")}
-    if any(form in body for form in forms):
-        return None
-    return f"the body lacks the text {_shown(expected.text)}"
+    found = any(form in body for form in _forms(expected.text))
+    return None if found else f"the body lacks the text {_shown(expected.text)}"
+
+
+def _forms(text: str) -> list[bytes]:
+    try:
+        return [text.encode("utf-8"), text.encode("latin-1")]
+    except UnicodeEncodeError:
+        return [text.encode("utf-8")]
 
 
 def _lacks_json(body: bytes, truncated: bool, wanted: Mapping[str, Any]) -> str | None:
+    import json
+
     if truncated:
         return f"the body is longer than {MAX_BODY >> 20} MiB"
     try:
@@ -95,4 +103,6 @@ def _same(found: Any, wanted: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    import json
+
     return clean(json.dumps(value, ensure_ascii=False), 60)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from urllib.parse import SplitResult, quote, urljoin
 
 from pom_cli.body import MAX_BODY
+from pom_cli.deadline import Deadline
 from pom_cli.exchange import DEFAULT_PORTS, PLAIN, Answer, Origin, exchange, host_field, open_connection
-from pom_cli.net import Deadline
 from pom_cli.table import idna, split_url
 from pom_cli.text import clean
 

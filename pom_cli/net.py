@@ -5,86 +5,32 @@ import functools
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pom_cli.model import ERROR, UNKNOWN, UNREACHABLE, Status
+from pom_cli.deadline import Deadline, since_ms
+from pom_cli.faults import OURS, Fault, NoAnswer, fault_of
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
     import socket
     import ssl
 
-Phase = Literal["dns", "connect", "tls", "send", "headers", "body"]
-Blame = Literal["target", "certificate", "ours"]
+__all__ = [
+    "Address",
+    "Deadline",
+    "Fault",
+    "Link",
+    "NoAnswer",
+    "connect",
+    "fault_of",
+    "reach",
+    "resolve",
+    "start_tls",
+    "tls_context",
+]
 
-_STATUS: dict[Blame, Status] = {"target": UNREACHABLE, "certificate": ERROR, "ours": UNKNOWN}
-_REASONS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "connection reset",
-    errno.ECONNABORTED: "connection reset",
-    errno.EPIPE: "connection reset",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETUNREACH: "network unreachable",
-    errno.ETIMEDOUT: "no answer",
-}
-_OURS = {
-    errno.EMFILE: "this process is out of file descriptors",
-    errno.ENFILE: "this machine is out of file descriptors",
-    errno.ENOBUFS: "this machine is out of socket buffers",
-    errno.ENOMEM: "this machine is out of memory",
-    errno.EADDRNOTAVAIL: "this machine has no local address or port for it",
-    errno.EAFNOSUPPORT: "this machine does not speak that address family",
-    errno.EAGAIN: "this machine is out of local ports",
-    errno.EPERM: "this machine's firewall forbids it",
-}
 # An address that this machine has no way to (IPv6 without IPv6, for one) says little where another was tried too.
 _NO_WAY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why no answer came: where it stopped, in plain English, and whose fault it is."""
-
-    phase: Phase
-    reason: str
-    blame: Blame = "target"
-
-    @property
-    def status(self) -> Status:
-        """What it makes of the target: our own faults are unknown, a bad certificate is an error."""
-        return _STATUS[self.blame]
-
-
-class NoAnswer(Exception):
-    """The only error that this module and `http` raise for what the network does."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault.reason} ({fault.phase})")
-        self.fault = fault
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """An instant of the monotonic clock; `seconds` is how long it was away when it was set."""
-
-    seconds: float
-    ends: float
-
-    @classmethod
-    def after(cls, seconds: float) -> "Deadline":
-        return cls(seconds, time.monotonic() + seconds)
-
-    def remaining(self) -> float:
-        """Seconds left, more than 0. Raises TimeoutError once it has passed."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-    def part(self, share: int) -> "Deadline":
-        """An earlier deadline: one `share`-th of what is left."""
-        left = self.remaining()
-        return Deadline(self.seconds, self.ends - left + left / share)
 
 
 @dataclass(frozen=True)
@@ -107,11 +53,6 @@ class Link:
     address: str
     dns_ms: float
     connect_ms: float
-
-
-def since_ms(start: float) -> float:
-    """Milliseconds since `start`, an instant of `time.monotonic`."""
-    return (time.monotonic() - start) * 1000
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
@@ -190,7 +131,7 @@ def connect(host: str, port: int, deadline: Deadline) -> Link:
             return Link(sock, address.ip, dns_ms, since_ms(start))
         except OSError as error:
             fault = fault_of("connect", error, deadline)
-            if error.errno in _OURS and error.errno not in _NO_WAY:
+            if error.errno in OURS and error.errno not in _NO_WAY:
                 raise NoAnswer(fault) from error
             faults.append((error.errno in _NO_WAY, fault))
     raise NoAnswer(min(faults, key=lambda item: item[0])[1])
@@ -208,50 +149,6 @@ def reach(address: Address, deadline: Deadline) -> "socket.socket":
         sock.close()
         raise
     return sock
-
-
-def fault_of(phase: Phase, error: OSError, deadline: Deadline) -> Fault:
-    """What an error of a socket means, TLS included."""
-    import ssl
-
-    if isinstance(error, TimeoutError) and error.errno is None:
-        return Fault(phase, f"no answer within {deadline.seconds:g} s")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Fault(phase, _certificate_reason(error), "certificate")
-    if isinstance(error, ssl.SSLError):
-        return Fault(phase, _tls_reason(error))
-    if error.errno in _OURS:
-        return Fault(phase, _OURS[error.errno], "ours")
-    return Fault(phase, _REASONS.get(error.errno or 0) or clean(error.strerror or str(error)).lower())
-
-
-# X509_V_ERR_* of OpenSSL's x509_vfy.h.
-_VERIFY = {
-    9: "certificate is not valid yet",
-    10: "certificate has expired",
-    18: "self-signed certificate",
-    19: "certificate's root is not trusted",
-    20: "certificate's issuer is not known: an intermediate is missing, or a private CA",
-    21: "certificate's issuer is not known: an intermediate is missing, or a private CA",
-    23: "certificate is revoked",
-    62: "certificate is for other names",
-    64: "certificate is for other names",
-}
-
-
-def _certificate_reason(error: "ssl.SSLCertVerificationError") -> str:
-    return _VERIFY.get(error.verify_code) or f"certificate is not trusted: {clean(error.verify_message, 80)}"
-
-
-def _tls_reason(error: "ssl.SSLError") -> str:
-    import ssl
-
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return "connection closed within TLS"
-    said = (error.reason or "").replace("_", " ").lower()
-    if said in ("wrong version number", "http request", "record layer failure", "packet length too long"):
-        return "it does not speak TLS there"
-    return f"TLS failed: {clean(said or str(error), 80)}"
 
 
 def tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
@@ -297,7 +194,8 @@ def start_tls(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadl
     wrapped = None
     try:
         sock.settimeout(deadline.remaining())
-        wrapped = context.wrap_socket(sock, server_hostname=host.rstrip("."), do_handshake_on_connect=False)
+        name = host.partition("%")[0].rstrip(".")  # neither a zone nor the root's dot stands in a certificate
+        wrapped = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
         wrapped.do_handshake()
         return wrapped
     except (OSError, ValueError) as error:

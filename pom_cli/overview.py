@@ -11,8 +11,9 @@ from pom_cli.model import OPERATIONAL, UNKNOWN, Key, State, Status, worst
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
 from pom_cli.store.alerts import Alert
-from pom_cli.store.reading import Incident, Sums
+from pom_cli.store.reading import Incident
 from pom_cli.store.results import Stored
+from pom_cli.store.tally import HOUR_MS, Sums
 from pom_cli.times import to_ms, utc
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -78,7 +79,7 @@ def targets(
 ) -> list[dict[str, Any]]:
     """One TARGET of the API each."""
     health = _health(wanted, stored)
-    uptime = {window: reading.sums(db, health, span, now) for window, span in WINDOWS.items()}
+    uptime = reading.sums(db, health, WINDOWS.values(), now)
     open_ = [alert for alert in alerts if alert.open and alert.incident is not None]
     running = reading.incidents(db, now, [alert.incident for alert in open_ if alert.incident is not None])
     found = []
@@ -89,7 +90,7 @@ def targets(
                 "name": target.name,
                 "url": target.url,
                 **_standing(target, stored),
-                "uptime": {w: uptime_json(per.get(target.name, Sums()), WINDOWS[w]) for w, per in uptime.items()},
+                "uptime": _uptime(uptime.get(target.name, [Sums()] * len(WINDOWS))),
                 "latency": latency_json(db, one[0] if one else None, now),
                 "incident": _worst_incident(target.name, running, now),
             }
@@ -146,6 +147,10 @@ def _check_json(kind: str, subject: str, state: State) -> dict[str, Any]:
         "summary": state.summary,
         "detail": dict(state.detail),
     }
+
+
+def _uptime(sums: Sequence[Sums]) -> dict[str, Any]:
+    return {name: uptime_json(one, span) for (name, span), one in zip(WINDOWS.items(), sums, strict=True)}
 
 
 def uptime_json(sums: Sums, window: timedelta) -> dict[str, Any]:
@@ -225,7 +230,7 @@ def trends(
     """Median latency of each of the last 24 hours by target, oldest first; None for an hour without a good result."""
     stored = results.load(db, ("health",))
     found: dict[str, list[float | None]] = {}
-    last = to_ms(now) // results.HOUR_MS
+    last = to_ms(now) // HOUR_MS
     for name in list(names) or config.targets:
         one = stored.get(Key(name, "health", ""))
         by_hour = reading.latencies(db, one, now - WINDOWS["24h"]) if one else {}

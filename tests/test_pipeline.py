@@ -390,12 +390,13 @@ def test_a_run_is_recorded_with_its_start_its_end_and_how_it_ended(scene: Scene)
 def test_latency_drift_is_an_alert_of_its_own(tmp_path: Path, web: WebServer, postmark: PostmarkServer) -> None:
     text = toml(postmark, web).replace("attempts = 1", 'attempts = 1, drift = { samples = 5, floor = "20ms" }')
     scene = Scene(tmp_path, text, {"POM_POSTMARK_TOKEN": "secret-token"})
+    web.on("/", [0.02, *answer(200)])
     for _ in range(15):
         scene.run()
-    web.on("/", [0.06, *answer(200)])
+    web.on("/", [0.15, *answer(200)])
     notices = [notice for _ in range(6) for notice in scene.run().notices]
     assert [(notice.alert, notice.reason) for notice in notices] == [("latency-drift", "new")]
     assert scene.rows("SELECT drifting FROM states") == [(1,)]
-    web.on("/", answer(200))
+    web.on("/", [0.01, *answer(200)])
     notices = [notice for _ in range(6) for notice in scene.run().notices]
     assert [(notice.alert, notice.reason) for notice in notices] == [("latency-drift", "recovered")]

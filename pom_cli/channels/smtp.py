@@ -215,21 +215,24 @@ def _deliver(mail: Mail, talk: _Talk) -> tuple[Outcome, bool]:
         # A server that answers 421 closes the connection (RFC 5321, 3.8).
         outcome = Outcome(mail.id, error=_reason(error, talk), permanent=error.code >= 500)
         return outcome, error.code != 421
+    except ValueError as error:
+        return Outcome(mail.id, error=str(error), permanent=True), True
     except OSError as error:  # SMTPException is one
         return Outcome(mail.id, error=_reason(error, talk), unsure=talk.offered), False
 
 
 def _hand_over(mail: Mail, talk: _Talk) -> str:
-    """One transaction (RFC 5321, 3.3): the server's reply to the data. Raises _Refused, OSError."""
-    server, sender = talk.server, address(talk.sender)
+    """One transaction (RFC 5321, 3.3): the server's reply to the data. Raises _Refused, OSError, and
+    ValueError for an address that is none."""
+    server, sender, recipient = talk.server, address(talk.sender), address(mail.recipient)
     assert server is not None and server.sock is not None  # noqa: S101 - for the type checker: `_open` went well
     server.sock.settimeout(talk.deadline.remaining())
-    international = not (sender + mail.recipient).isascii()
+    international = not (sender + recipient).isascii()
     if international and not server.has_extn("smtputf8"):
         raise _Refused(553, "the server takes no addresses beyond ASCII: it does not offer SMTPUTF8")
     server.docmd("RSET")  # a refused mail before this one must leave nothing behind
     _expect(server.mail(sender, ["SMTPUTF8", "BODY=8BITMIME"] if international else []), 2)
-    _expect(server.rcpt(mail.recipient), 2)
+    _expect(server.rcpt(recipient), 2)
     _expect(server.docmd("DATA"), 3)
     content = letter(mail, talk.sender, datetime.now(UTC), international)
     server.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")

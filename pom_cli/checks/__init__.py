@@ -41,6 +41,7 @@ class Site:
     interval: timedelta
     verify: bool = True
     ca_file: str | None = None
+    tls: bool = False  # the tls kind watches it, and tells when its certificate has expired
     resolvers: tuple[str, ...] = ()
     data_dir: str = ""
 

@@ -11,7 +11,7 @@ from pom_cli.checks import Site
 from pom_cli.dns_records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
 from pom_cli.dns_servers import Server, server, system_resolvers
 from pom_cli.model import Finding, Past, Status
-from pom_cli.table import Table, nearest
+from pom_cli.table import Table
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def _record(table: Table, own: str) -> Record | None:
     if "" in table.data:
         table.problems.append(f'{table.path}: {table.data[""]!r} is not a table like {{ name = "example.com" }}')
         return None
-    kinds = "one of " + ", ".join(TYPES) + nearest(table.data.get("type"), TYPES)
-    kind = table.read("type", "A", _kind, kinds)
+    kind = table.read("type", "A", _kind, "one of " + ", ".join(TYPES))
     owner = table.read("name", own, _full_name, _FULL_NAME)
     if not own and "name" not in table.data:
         table.missing("name", _FULL_NAME)

@@ -1,7 +1,7 @@
 """health: one GET that must answer as expected within one deadline, and its latency against what is usual."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,15 +9,17 @@ from urllib.parse import urlsplit
 
 from pom_cli import expect
 from pom_cli.checks import Site
-from pom_cli.drift import Rule, assess, describe
-from pom_cli.exchange import Answer
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, Status, Verdict
-from pom_cli.net import Fault
-from pom_cli.table import Table, http_url
+from pom_cli.drift import Drift, Rule, assess, describe
+from pom_cli.exchange import DEFAULT_PORTS, Answer
+from pom_cli.expect import Expected
+from pom_cli.faults import EXPIRED, Fault
+from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
+from pom_cli.outcome import Outcome, figures, status_of, summarize, without_query
+from pom_cli.table import Table, http_url, idna
 from pom_cli.text import clean
 
 ALERTS = ("health", "latency-drift")
-COVERED: dict[str, tuple[Status, ...]] = {}  # health is what explains the others
+COVERED: Mapping[str, Callable[[State], bool]] = {}  # health is what explains the others
 INTERVAL = None
 NETWORK = True
 _EXCERPT = 200  # bytes of a bad answer's body that are kept to be shown
@@ -31,11 +33,12 @@ class Settings:
     timeout_s: float = 10.0
     attempts: int = 2
     pause_s: float = 2.0  # before a bad answer is asked again
-    expected: expect.Expected = field(default_factory=expect.Expected)
+    expected: Expected = field(default_factory=Expected)
     headers: Mapping[str, str] = field(default_factory=dict)
     verify: bool = True
     ca_file: str | None = None
-    drift: Rule | None = field(default_factory=Rule)
+    drift: Rule | None = field(default_factory=Rule)  # None: not watched
+    tls_tells: bool = False  # the target's tls check tells of an expired certificate, so that health need not
 
     @property
     def budget(self) -> float:
@@ -44,12 +47,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Seen:
-    """The last attempt: a fault where no answer came, else an answer with the beginning of its body alone."""
+    """The last attempt: an answer, with the beginning of its body alone, or the fault for which none came."""
 
-    attempts: int
-    fault: Fault | None = None
-    answer: Answer | None = None
+    outcome: Outcome
     mismatch: str | None = None  # how the body differs from what is expected
+    attempts: int = 1
 
 
 def default(site: Site) -> bool:
@@ -62,15 +64,17 @@ def adhoc(site: Site) -> bool:
 
 def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `health` table."""
+    url = _url(table, site)
     return Settings(
-        url=_url(table, site),
+        url=url,
         timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
         attempts=table.integer("attempts", 2, 1, 10),
         expected=expect.parse(table),
-        headers=table.read("headers", {}, _headers, 'a table of HTTP headers like { Accept = "text/html" }'),
+        headers=_headers(table),
         verify=site.verify,
         ca_file=site.ca_file,
         drift=_drift(table),
+        tls_tells=site.tls and _is_at(url, site),
     )
 
 
@@ -80,15 +84,14 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 
 def look(settings: Settings) -> Seen:
     """Ask until an answer is good, at most `attempts` times; the last one counts."""
-    for attempt in range(1, settings.attempts + 1):
-        seen = _ask(settings, attempt)
-        if status_of(seen, settings) is OPERATIONAL or attempt == settings.attempts:
-            return seen
+    attempt, seen = 1, _ask(settings)
+    while attempt < settings.attempts and status_of(seen.outcome, seen.mismatch, settings.expected) is not OPERATIONAL:
         time.sleep(settings.pause_s)
-    raise AssertionError("the last attempt returns")
+        attempt, seen = attempt + 1, _ask(settings)
+    return replace(seen, attempts=attempt)
 
 
-def _ask(settings: Settings, attempt: int) -> Seen:
+def _ask(settings: Settings) -> Seen:
     from pom_cli.http import fetch
     from pom_cli.net import Deadline, NoAnswer
 
@@ -103,108 +106,74 @@ def _ask(settings: Settings, attempt: int) -> Seen:
             final=expected.status,
         )
     except NoAnswer as error:
-        return Seen(attempt, fault=error.fault)
+        return Seen(error.fault)
     told = expect.mismatch(answer.body, answer.truncated, expected) if expected.of_body else None
-    return Seen(attempt, answer=replace(answer, body=answer.body[:_EXCERPT]), mismatch=told)
+    return Seen(replace(answer, body=answer.body[:_EXCERPT]), told)
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
-    """One Finding, with verdicts on `health` and `latency-drift`."""
-    status, summary = status_of(seen, settings), summarize(seen, settings)
+    """One Finding, with verdicts on `health` and `latency-drift`; unknown where it says nothing about one."""
+    if isinstance(seen.outcome, Fault):
+        return [_silence(seen.outcome, seen, settings)]
+    finding = _answered(seen.outcome, seen, settings.expected)
+    if finding.status is not OPERATIONAL:
+        return [finding]
+    return [_with_drift(finding, round(seen.outcome.total_ms), past.get("", Past()), settings.drift)]
+
+
+def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
+    summary = summarize(seen.outcome, seen.mismatch, settings.expected)
     silent = Verdict(UNKNOWN, summary)
-    finding = Finding(
+    told_elsewhere = fault.reason == EXPIRED and settings.tls_tells
+    return Finding(
+        subject="",
+        status=fault.status,
+        summary=summary,
+        verdicts={
+            "health": silent if told_elsewhere else Verdict(fault.status, summary),
+            "latency-drift": silent,
+        },
+        detail={"phase": fault.phase, "url": without_query(settings.url), "attempts": seen.attempts},
+        answered=fault.blame == "certificate",
+    )
+
+
+def _answered(answer: Answer, seen: Seen, expected: Expected) -> Finding:
+    status, summary = status_of(seen.outcome, seen.mismatch, expected), summarize(seen.outcome, seen.mismatch, expected)
+    detail = {**figures(answer), "attempts": seen.attempts}
+    if status is not OPERATIONAL and answer.body:
+        detail["excerpt"] = clean(answer.body.decode("utf-8", "replace"))
+    return Finding(
         subject="",
         status=status,
         summary=summary,
-        verdicts={"health": Verdict(status, summary), "latency-drift": silent},
-        latency_ms=round(seen.answer.total_ms) if seen.answer else None,
-        detail=_detail(seen, status),
-        answered=seen.fault is None or seen.fault.blame == "certificate",
-    )
-    if status is not OPERATIONAL or settings.drift is None:
-        return [finding]
-    return [_with_drift(finding, past.get("", Past()), settings.drift)]
-
-
-def _with_drift(good: Finding, past: Past, rule: Rule) -> Finding:
-    """A good finding, degraded where it is good and slow."""
-    assert good.latency_ms is not None  # noqa: S101 - a good finding has an answer
-    found = assess(good.latency_ms, past, rule)
-    if found.drifting is None and past.drifting:
-        return replace(good, status=DEGRADED, drifting=True)
-    if found.drifting is None:
-        return good
-    if not found.drifting:
-        verdict = Verdict(OPERATIONAL, "as fast as usual")
-        return replace(good, verdicts={**good.verdicts, "latency-drift": verdict}, usual_ms=found.baseline_ms)
-    summary = describe(found)
-    return replace(
-        good,
-        status=DEGRADED,
-        summary=summary,
-        verdicts={**good.verdicts, "latency-drift": Verdict(DEGRADED, summary)},
-        detail={**good.detail, "median_ms": found.median_ms, "baseline_ms": found.baseline_ms},
-        drifting=True,
-        usual_ms=found.baseline_ms,
+        verdicts={"health": Verdict(status, summary), "latency-drift": Verdict(UNKNOWN, summary)},
+        latency_ms=round(answer.total_ms),
+        detail=detail,
     )
 
 
-def status_of(seen: Seen, settings: Settings) -> Status:
-    """The status of one attempt, drift left aside."""
-    if seen.fault:
-        return seen.fault.status
-    assert seen.answer is not None  # noqa: S101 - an attempt ends in a fault or in an answer
-    code, listed = seen.answer.status, settings.expected.status
-    if seen.answer.flaw or not (200 <= code < 300 or code in listed):
-        return ERROR
-    return DEGRADED if seen.mismatch or (listed and code not in listed) else OPERATIONAL
+def _with_drift(good: Finding, latency_ms: int, before: Past, rule: Rule | None) -> Finding:
+    """A good finding, made degraded where it is good and slow. Only `latency-drift` speaks of that."""
+    drift = assess(latency_ms, before, rule) if rule else Drift(False)
+    verdict = _speed(drift, before, rule)
+    finding = replace(good, verdicts={**good.verdicts, "latency-drift": verdict}, usual_ms=drift.baseline_ms)
+    slow = before.drifting if drift.drifting is None else drift.drifting
+    if not slow:
+        return finding
+    medians = {"median_ms": drift.median_ms, "baseline_ms": drift.baseline_ms} if drift.drifting else {}
+    return replace(finding, status=DEGRADED, summary=verdict.summary, detail={**good.detail, **medians}, drifting=True)
 
 
-def summarize(seen: Seen, settings: Settings) -> str:
-    """The fact first. A good answer's is always the same, for summaries are stored once each."""
-    if seen.fault:
-        return f"{seen.fault.reason} ({seen.fault.phase})" if "within" in seen.fault.reason else seen.fault.reason
-    assert seen.answer is not None  # noqa: S101 - as above
-    answer, listed = seen.answer, settings.expected.status
-    told = answer.flaw or answer.unfollowed
-    if (not told and 200 <= answer.status < 300) or answer.status in listed:
-        told = told or seen.mismatch
-        if listed and answer.status not in listed:
-            told = f"{' or '.join(map(str, listed))} is expected"
-    return f"{answer.status}, but {told}" if told else phrase(answer)
-
-
-def phrase(answer: Answer) -> str:
-    """`503 Service Unavailable`: the standard's words for a status, else the server's own."""
-    from http import HTTPStatus
-
-    try:
-        return f"{answer.status} {HTTPStatus(answer.status).phrase}"
-    except ValueError:
-        return f"{answer.status} {clean(answer.reason, 40)}".strip()
-
-
-def _detail(seen: Seen, status: Status) -> dict[str, Any]:
-    if seen.fault:
-        return {"attempts": seen.attempts, "phase": seen.fault.phase}
-    assert seen.answer is not None  # noqa: S101 - as above
-    answer = seen.answer
-    times = {
-        "dns_ms": answer.dns_ms,
-        "connect_ms": answer.connect_ms,
-        "tls_ms": answer.tls_ms,
-        "first_byte_ms": answer.first_byte_ms,
-    }
-    detail: dict[str, Any] = {
-        "http_status": answer.status,
-        "url": clean(answer.url),
-        "address": answer.address,
-        **{name: round(ms) for name, ms in times.items() if ms is not None},
-        "attempts": seen.attempts,
-    }
-    if status is not OPERATIONAL and answer.body:
-        detail["excerpt"] = clean(answer.body.decode("utf-8", "replace"))
-    return detail
+def _speed(drift: Drift, before: Past, rule: Rule | None) -> Verdict:
+    if rule is None:
+        return Verdict(OPERATIONAL, "latency drift is not watched")
+    if drift.drifting is None:
+        return Verdict(UNKNOWN, "slower than usual" if before.drifting else "too few answers to tell")
+    if drift.drifting:
+        return Verdict(DEGRADED, describe(drift))
+    anew = before.drifting and drift.baseline_ms is None
+    return Verdict(OPERATIONAL, "slow for so long that it is the usual now" if anew else "as fast as usual")
 
 
 def _url(table: Table, site: Site) -> str:
@@ -225,12 +194,24 @@ def _url(table: Table, site: Site) -> str:
     return found
 
 
-def _headers(value: Any) -> dict[str, str]:
+def _is_at(url: str, site: Site) -> bool:
+    """Does this URL lead to the site's own host and port?"""
+    parts = urlsplit(url)
+    return (idna(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
+
+
+def _headers(table: Table) -> dict[str, str]:
+    """The request's own headers. A mistake is told without the value, which may be a secret."""
     from pom_cli.exchange import is_header
 
-    if not isinstance(value, dict) or not all(isinstance(v, str) and is_header(k, v) for k, v in value.items()):
-        raise ValueError
-    return dict(value)
+    given: Any = table.read("headers", {}, lambda value: value, "")
+    if not isinstance(given, dict):
+        table.problems.append(f'{table.at("headers")}: not a table of HTTP headers like {{ Accept = "text/html" }}')
+        return {}
+    for name, value in given.items():
+        if not isinstance(value, str) or not is_header(name, value):
+            table.problems.append(f'{table.at("headers")}.{clean(name, 40)}: not a header like Accept = "text/html"')
+    return given
 
 
 def _drift(table: Table) -> Rule | None:
@@ -240,7 +221,7 @@ def _drift(table: Table) -> Rule | None:
     rule = Rule(
         factor=own.number("factor", 2.0, 1.1, 100.0),
         floor_ms=own.duration("floor", timedelta(milliseconds=50), "50ms", high="1h") / timedelta(milliseconds=1),
-        samples=own.integer("samples", 100, 6, 100_000),
+        samples=own.integer("samples", 100, 1, 100_000),
     )
     own.finish()
     return rule

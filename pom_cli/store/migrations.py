@@ -18,15 +18,12 @@ CREATE TABLE states (
     series INTEGER PRIMARY KEY, status INTEGER NOT NULL, since INTEGER NOT NULL, checked_at INTEGER NOT NULL,
     summary TEXT NOT NULL, known INTEGER, known_since INTEGER, latency INTEGER, detail TEXT NOT NULL,
     verdicts TEXT NOT NULL, answered INTEGER NOT NULL, drifting INTEGER NOT NULL,
-    recent BLOB, usual_ms REAL, hour INTEGER, known_ms INTEGER, up_ms INTEGER, latencies BLOB
+    recent BLOB, usual_ms REAL, hour INTEGER, known_ms INTEGER, up_ms INTEGER, latencies BLOB,
+    known_before INTEGER, up_before INTEGER
 );
 CREATE TABLE hours (
     series INTEGER NOT NULL, hour INTEGER NOT NULL, known_ms INTEGER NOT NULL, up_ms INTEGER NOT NULL, latencies BLOB,
-    PRIMARY KEY (series, hour)
-) WITHOUT ROWID;
-CREATE TABLE days (
-    series INTEGER NOT NULL, day INTEGER NOT NULL, known_ms INTEGER NOT NULL, up_ms INTEGER NOT NULL,
-    PRIMARY KEY (series, day)
+    known_total INTEGER NOT NULL, up_total INTEGER NOT NULL, PRIMARY KEY (series, hour)
 ) WITHOUT ROWID;
 CREATE TABLE alerts (
     target TEXT NOT NULL, alert TEXT NOT NULL, status INTEGER NOT NULL, summary TEXT NOT NULL, subjects TEXT NOT NULL,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pom_cli.model import Key
 from pom_cli.store import connect, transaction
-from pom_cli.store.results import DAY_MS, HOUR_MS
+from pom_cli.store.tally import DAY_MS, HOUR_MS
 from pom_cli.times import to_ms
 
 BITE = 2_000  # rows a transaction: a few milliseconds
@@ -108,7 +108,6 @@ def _bites(db: sqlite3.Connection, old: int, rollups: int, now: datetime) -> Ite
     deletions = (
         ("results", "(at, series)", "at < ?", old),
         ("hours", "(series, hour)", "hour < ?", rollups // HOUR_MS),
-        ("days", "(series, day)", "day < ?", rollups // DAY_MS),
         ("runs", "id", "started_at < ?", old),
         ("incidents", "id", "ended_at IS NOT NULL AND ended_at < ?", old),
         ("notices", "id", "at < ?", old),
@@ -146,6 +145,6 @@ def _forget(db: sqlite3.Connection, series: int, pause: Callable[[], None]) -> i
             break
         place = end if end > place else place + 1
     with transaction(db):
-        for table, column in (("hours", "series"), ("days", "series"), ("states", "series"), ("series", "id")):
+        for table, column in (("hours", "series"), ("states", "series"), ("series", "id")):
             rows += db.execute(f"DELETE FROM {table} WHERE {column} = ?", (series,)).rowcount
     return rows

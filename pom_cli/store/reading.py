@@ -9,62 +9,25 @@ from typing import Any
 
 from pom_cli.model import Key, Status
 from pom_cli.store.codes import status, unpack
-from pom_cli.store.results import DAY_MS, HOUR_MS, Stored, held
+from pom_cli.store.results import Stored
+from pom_cli.store.tally import HOUR_MS, Sums, Tally, before, held, window
 from pom_cli.times import from_ms, to_ms
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Of one window: milliseconds in which the status was known, and in which it was up."""
-
-    known_ms: float = 0
-    up_ms: float = 0
-
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(self.known_ms + other.known_ms, self.up_ms + other.up_ms)
-
-
 def sums(
-    db: sqlite3.Connection, stored: Mapping[str, tuple[Stored, int]], window: timedelta, now: datetime
-) -> dict[str, Sums]:
-    """Per name, the sums of the window, a day or longer, that ends now.
-
-    `stored` has each series with how long its status holds (ms).
-    """
-    end, start = to_ms(now), to_ms(now - window)
-    first = start // HOUR_MS
-    found = {one.id: Sums() for one, _ in stored.values()}
-    marks = ",".join("?" * len(found))
-    first_day, last_day = -(-(first + 1) // 24), end // DAY_MS
-    # The hour in which the window begins counts as far as it lies inside; then hours up to midnight, days, hours.
-    inside = 1 - (start % HOUR_MS) / HOUR_MS
-    parts = (
-        ("hours", "hour", first, first + 1, inside),
-        ("hours", "hour", first + 1, first_day * 24, 1.0),
-        ("days", "day", first_day, last_day, 1.0),
-        ("hours", "hour", last_day * 24, end // HOUR_MS + 1, 1.0),
-    )
-    for table, unit, low, high, share in parts:
-        rows = db.execute(
-            f"SELECT series, sum(known_ms), sum(up_ms) FROM {table}"
-            f" WHERE series IN ({marks}) AND {unit} >= ? AND {unit} < ? GROUP BY series",
-            (*found, low, high),
-        )
-        for series, known, up in rows:
-            found[series] += Sums(known * share, up * share)
-    return {name: found[one.id] + _running(one, holds_ms, start, end) for name, (one, holds_ms) in stored.items()}
-
-
-def _running(one: Stored, holds_ms: int, start: int, end: int) -> Sums:
-    """What is not in the tables yet: the running hour, and the time since the newest look."""
-    spans = [one.tally] if one.tally else []
-    spans += held(one.state.status, to_ms(one.state.checked_at), end, holds_ms)
-    total = Sums()
-    for span in spans:
-        begin = span.hour * HOUR_MS
-        inside = min(1.0, max(0.0, (begin + HOUR_MS - start) / HOUR_MS))
-        total += Sums(span.known_ms * inside, span.up_ms * inside)
-    return total
+    db: sqlite3.Connection, stored: Mapping[str, tuple[Stored, int]], windows: Iterable[timedelta], now: datetime
+) -> dict[str, list[Sums]]:
+    """Per name, the sums of each window that ends now. `stored` has each series with how long its status holds (ms)."""
+    end = to_ms(now)
+    starts = [to_ms(now - window) for window in windows]
+    bases = [before(db, [one.id for one, _ in stored.values()], start) for start in starts]
+    found = {}
+    for name, (one, holds_ms) in stored.items():
+        tally = one.tally or Tally(end // HOUR_MS)
+        open_ = held(one.state.status, to_ms(one.state.checked_at), end, holds_ms)
+        pairs = zip(starts, bases, strict=True)
+        found[name] = [window(tally, open_, base.get(one.id), start) for start, base in pairs]
+    return found
 
 
 def latencies(db: sqlite3.Connection, one: Stored, since: datetime) -> dict[int, list[int]]:
@@ -170,5 +133,5 @@ def _told(db: sqlite3.Connection, numbers: list[int]) -> dict[int, list[Told]]:
 
 def counts(db: sqlite3.Connection) -> dict[str, Any]:
     """Rows of each table, for prune and doctor."""
-    tables = ("results", "hours", "days", "incidents", "notices", "messages", "outbox", "runs", "texts", "series")
+    tables = ("results", "hours", "incidents", "notices", "messages", "outbox", "runs", "texts", "series")
     return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}

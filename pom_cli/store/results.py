@@ -1,4 +1,4 @@
-"""Results, the state of each series, and the hourly and daily sums that make uptime cheap to ask for."""
+"""Results, and the newest state of each series with what judging needs of its past."""
 
 import json
 import sqlite3
@@ -7,28 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pom_cli.model import Baseline, Finding, Key, Past, State, Status, Verdict
+from pom_cli.model import Baseline, Finding, Key, Past, State, Verdict
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
+from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, held
 from pom_cli.times import from_ms, to_ms
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 RECENT = 5  # good latencies kept beside the state, for judging drift
-_UP = ("operational", "degraded")
 _STATE = (
     "series, status, since, checked_at, summary, known, known_since, latency, detail, verdicts, answered, drifting,"
-    " recent, usual_ms, hour, known_ms, up_ms, latencies"
+    " recent, usual_ms, hour, known_ms, up_ms, latencies, known_before, up_before"
 )
-
-
-@dataclass(frozen=True)
-class Tally:
-    """The running hour of one series: what is not yet in `hours`."""
-
-    hour: int
-    known_ms: int = 0
-    up_ms: int = 0
-    latencies: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ def _stored(row: Sequence[Any]) -> Stored:
         answered=bool(row[10]),
         drifting=bool(row[11]),
     )
-    tally = None if row[14] is None else Tally(row[14], row[15], row[16], tuple(unpack(row[17])))
+    tally = None if row[14] is None else Tally(row[14], row[15], row[16], tuple(unpack(row[17])), row[18], row[19])
     return Stored(row[0], state, tuple(unpack(row[12])), row[13], tally)
 
 
@@ -154,11 +142,10 @@ def record(db: sqlite3.Connection, records: Sequence[Record], stored: Mapping[Ke
         before = stored.get(entry.key)
         if before and entry.state is before.state:
             continue  # seen before what is already known: history alone
-        spans, tally = _tallied(entry, before, to_ms(now))
-        _flush(db, ids[entry.key], spans)
+        tally = _tally(db, ids[entry.key], entry, before, to_ms(now))
         usual = _usual(db, entry, before, tally, now)
         rows.append(_row(ids[entry.key], entry, before, tally, usual))
-    db.executemany(f"INSERT OR REPLACE INTO states ({_STATE}) VALUES ({','.join('?' * 18)})", rows)
+    db.executemany(f"INSERT OR REPLACE INTO states ({_STATE}) VALUES ({','.join('?' * 20)})", rows)
 
 
 def _series(db: sqlite3.Connection, key: Key, stored: Mapping[Key, Stored]) -> int:
@@ -185,59 +172,20 @@ def _texts(db: sqlite3.Connection, texts: set[str], at_ms: int) -> dict[str, int
     return found
 
 
-def _tallied(entry: Record, before: Stored | None, now_ms: int) -> tuple[list[Tally], Tally | None]:
-    """The closed hours to store, and the running one. A status holds from when it was seen until the next look."""
+def _tally(db: sqlite3.Connection, series: int, entry: Record, before: Stored | None, now_ms: int) -> Tally | None:
+    """The running hour after this look; the hours that it closes are stored. Uptime is of health alone."""
     if entry.key.kind != "health":
-        return [], None  # uptime and latency are of health alone
-    spans = [before.tally] if before and before.tally else []
-    if before:
-        spans += held(before.state.status, to_ms(before.state.checked_at), now_ms, entry.holds_ms)
-    finding = entry.finding
-    good = finding.latency_ms is not None and (finding.status == "operational" or finding.drifting)
-    sign = -1 if finding.drifting else 1
-    spans.append(Tally(now_ms // HOUR_MS, latencies=(sign * (finding.latency_ms or 0),) if good else ()))
-    hours = summed(spans)
-    return hours[:-1], hours[-1]
-
-
-def held(seen: Status, from_ms_: int, until_ms: int, holds_ms: int) -> list[Tally]:
-    """The time that a status covers, hour by hour. Unknown covers none."""
-    if seen == "unknown":
-        return []
-    end = min(until_ms, from_ms_ + holds_ms)
-    spans = []
-    while from_ms_ < end:
-        hour = from_ms_ // HOUR_MS
-        step = min(end, (hour + 1) * HOUR_MS) - from_ms_
-        spans.append(Tally(hour, step, step if seen in _UP else 0))
-        from_ms_ += step
-    return spans
-
-
-def summed(spans: Iterable[Tally]) -> list[Tally]:
-    """One tally an hour, oldest first."""
-    hours: dict[int, Tally] = {}
-    for span in spans:
-        have = hours.get(span.hour, Tally(span.hour))
-        hours[span.hour] = Tally(
-            span.hour, have.known_ms + span.known_ms, have.up_ms + span.up_ms, have.latencies + span.latencies
-        )
-    return [hours[hour] for hour in sorted(hours)]
-
-
-def _flush(db: sqlite3.Connection, series: int, spans: Sequence[Tally]) -> None:
-    for span in spans:
-        db.execute(
-            "INSERT INTO hours (series, hour, known_ms, up_ms, latencies) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET known_ms = known_ms + excluded.known_ms, up_ms = up_ms + excluded.up_ms,"
-            " latencies = CAST(latencies || excluded.latencies AS BLOB)",
-            (series, span.hour, span.known_ms, span.up_ms, pack(span.latencies)),
-        )
-        db.execute(
-            "INSERT INTO days (series, day, known_ms, up_ms) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET known_ms = known_ms + excluded.known_ms, up_ms = up_ms + excluded.up_ms",
-            (series, span.hour // 24, span.known_ms, span.up_ms),
-        )
+        return None
+    running = before.tally if before and before.tally else Tally(now_ms // HOUR_MS)
+    spans = held(before.state.status, to_ms(before.state.checked_at), now_ms, entry.holds_ms) if before else []
+    if _good(entry):
+        ms = entry.finding.latency_ms or 0
+        spans.append(Span(now_ms // HOUR_MS, latencies=(-ms if entry.finding.drifting else ms,)))
+    spans.append(Span(now_ms // HOUR_MS))
+    closed, tally = advance(running, spans)
+    for hour in closed:
+        hour.store(db, series)
+    return tally
 
 
 def _usual(
@@ -276,6 +224,8 @@ def _row(
         tally.known_ms if tally else None,
         tally.up_ms if tally else None,
         pack(tally.latencies) if tally else None,
+        tally.known_before if tally else None,
+        tally.up_before if tally else None,
     )
 
 

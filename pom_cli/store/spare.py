@@ -186,6 +186,9 @@ def _adopt(db: sqlite3.Connection, spare: sqlite3.Connection) -> None:
     for at, old, code, latency, text in spare.execute("SELECT at, series, code, latency, text FROM results"):
         row = (at, series[old], code, latency, texts.get(text))
         db.execute("INSERT OR IGNORE INTO results (at, series, code, latency, text) VALUES (?, ?, ?, ?, ?)", row)
+    names, hours = _rows(spare, "SELECT * FROM hours")
+    place = names.index("series")
+    _insert(db, "hours", names, [[*row[:place], series[row[place]], *row[place + 1 :]] for row in hours])
     incidents = _adopt_incidents(db, spare)
     _adopt_newer(db, spare, "states", "checked_at", ("series",), lambda row: {**row, "series": series[row["series"]]})
     _adopt_newer(

@@ -16,6 +16,7 @@ from pom_cli.model import Finding, Key, Status, Verdict
 from pom_cli.states import advance
 from pom_cli.store import reading, results
 from pom_cli.store.results import Record
+from pom_cli.store.tally import Sums
 
 START = datetime(2026, 11, 20, 3, 17, tzinfo=UTC)
 KEY = Key("shop", "health", "")
@@ -39,8 +40,8 @@ def see(
         results.record(db, [Record(KEY, finding, state, HOLDS_MS)], stored, at)
 
 
-def window(db: sqlite3.Connection, now: datetime, span: timedelta) -> reading.Sums:
-    return reading.sums(db, {"shop": (results.load(db)[KEY], HOLDS_MS)}, span, now)["shop"]
+def window(db: sqlite3.Connection, now: datetime, span: timedelta) -> Sums:
+    return reading.sums(db, {"shop": (results.load(db)[KEY], HOLDS_MS)}, [span], now)["shop"][0]
 
 
 def plainly(seen: list[tuple[datetime, Status]], now: datetime, span: timedelta) -> tuple[float, float]:
@@ -89,8 +90,8 @@ def test_uptime_from_the_rollups_is_uptime_counted_plainly(
 def test_uptime_is_the_same_whatever_lies_before_the_window(db: sqlite3.Connection) -> None:
     see(db, START - timedelta(days=40), Status.UNREACHABLE)
     see(db, START - timedelta(days=3))
-    assert window(db, START, timedelta(hours=24)) == reading.Sums()
-    assert window(db, START, timedelta(days=7)) == reading.Sums(HOLDS_MS, HOLDS_MS)
+    assert window(db, START, timedelta(hours=24)) == Sums()
+    assert window(db, START, timedelta(days=7)) == Sums(HOLDS_MS, HOLDS_MS)
 
 
 def test_two_runs_at_the_same_millisecond_keep_both_their_rows(db: sqlite3.Connection) -> None:

@@ -1,0 +1,68 @@
+"""A WHOIS answer as labelled lines: each way in which registries put a label before a value. No meaning is given here."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LINES, _WIDTH = 4000, 1000  # what an honest answer stays far below
+_COMMENT = re.compile(r"[%#;>]")
+_BRACKETED = re.compile(r"(?:[a-z]\.?\s+)?\[([^\]]{1,60})\]\s*(.*)")
+_COLON = re.compile(r"([^:：]{1,60}?)[\s.…·]*[:：]+(?!//)\s*(.*)")
+_DOTTED = re.compile(r"(\S[^:]{0,58}?)\s?\.{3,}\s*(\S.*)")
+_SPACED = re.compile(r"(\S.{0,58}?)(?<![.,;])(?:\t+|\s{2,}|\s*=\s*)(\S.*)")
+_DECORATION = re.compile(r"^[*\-|•]+\s+|\s*<br\s*/?>$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. `label` is in plain words ("" where it has none), `hint` what stood in parentheses in the label."""
+
+    text: str
+    label: str = ""
+    value: str = ""
+    hint: str = ""
+    comment: bool = False
+    block: int = 0  # grows with every empty line
+
+    @property
+    def heading(self) -> bool:
+        """A label that waits for its value on the lines below."""
+        return bool(self.label) and not self.value
+
+
+def split(text: str) -> list[Line]:
+    """The lines of an answer, empty ones left out."""
+    found, block = [], 0
+    for raw in text.splitlines()[:_LINES]:
+        stripped = _DECORATION.sub("", raw[:_WIDTH].strip()).strip()
+        if not stripped:
+            block += 1
+        elif _COMMENT.match(stripped):
+            found.append(Line(stripped.lstrip("%#;> \t"), comment=True, block=block))
+        else:
+            found.append(_labelled(stripped, block))
+    return found
+
+
+def plain(label: str) -> str:
+    """A label in lower-case words: `Registry_Expiry-Date` and `registry expiry date` are one."""
+    folded = unicodedata.normalize("NFKC", label).casefold()
+    return " ".join(re.sub(r"\([^)]*\)|[\W_]", " ", folded).split())
+
+
+def below(lines: list[Line], at: int) -> Iterator[Line]:
+    """The unlabelled lines that follow a heading at once."""
+    for line in lines[at + 1 : at + 6]:
+        if line.label or line.comment:
+            return
+        yield line
+
+
+def _labelled(text: str, block: int) -> Line:
+    for form in (_BRACKETED, _COLON, _DOTTED, _SPACED):
+        match = form.fullmatch(text)
+        if match and re.search(r"[^\W\d_]{2}", match[1]):
+            hint = " ".join(re.findall(r"\(([^)]*)\)", match[1]))
+            return Line(text, plain(match[1]), match[2].strip(), hint, block=block)
+    return Line(text, block=block)
