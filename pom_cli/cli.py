@@ -1,5 +1,6 @@
 """The root command: global options, and a table of commands, each loaded only when it is named."""
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -35,12 +36,11 @@ class Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(context, args)
-        except click.UsageError:
-            from pom_cli.table import nearest
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from pom_cli.table import nearest, shown
 
-            raise click.UsageError(f"{args[0]!r} is not a command{nearest(args[0], COMMANDS)}", context) from None
+            raise click.UsageError(f"{shown(args[0])} is not a command{nearest(args[0], COMMANDS)}", context)
+        return super().resolve_command(context, args)
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,18 +56,41 @@ def root(context: click.Context, config: str | None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; gives its exit code. Faults that have a line to tell are told in one line each."""
+    """Run one command line; gives its exit code. Faults that have a line to tell are told in one line each.
+
+    Not by click's own `main`: that ends with 1 where the reader of a pipe has gone, as if a target were down.
+    """
+    if "_POM_COMPLETE" in os.environ:  # a shell asks for the words that can come next
+        root.main(arguments, prog_name="pom")
     try:
-        code = root.main(arguments, prog_name="pom", standalone_mode=False)
+        with root.make_context("pom", list(arguments)) as context:
+            code = root.invoke(context)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.Abort:
-        return 130
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        return error.exit_code
+        return 2
+    except click.UsageError as error:
+        return _complain([told(error)], 2)
     except PomError as error:
-        for line in str(error).splitlines():
-            click.echo(f"pom: {line}", err=True)
-        return error.exit_code
+        return _complain(str(error).splitlines(), error.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def told(error: click.UsageError) -> str:
+    """Click's complaint in one line, with the command whose help says more."""
+    possible = getattr(error, "possibilities", None) or []
+    text = (error.message if hasattr(error, "possibilities") else error.format_message()).removesuffix(".")
+    if isinstance(error, click.NoSuchOption) and any(error.option_name in known.opts for known in root.params):
+        text += "; it stands before the command"
+    elif possible:
+        text += f"; did you mean {' or '.join(map(repr, possible))}?"
+    path = error.ctx.command_path if error.ctx else "pom"
+    return f"{text[:1].lower()}{text[1:]} (try {path} --help)"
+
+
+def _complain(lines: list[str], code: int) -> int:
+    from pom_cli import session
+
+    session.complain(lines)
+    return code

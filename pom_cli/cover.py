@@ -19,8 +19,7 @@ def held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], h
 
 def down(health: State | None) -> bool:
     """Is this health known to be unreachable or in error."""
-    verdict = health.verdicts.get("health") if health else None
-    return verdict is not None and verdict.status in (UNREACHABLE, ERROR)
+    return health is not None and health.known in (UNREACHABLE, ERROR)
 
 
 def explaining(target: Target, targets: Mapping[str, Target]) -> set[str]:

@@ -159,18 +159,21 @@ def _fail(job: _Job, server: Server, phrase: str) -> None:
 
 
 def _receive(desk: _Desk, server: Server) -> None:
-    for _ in range(100):  # then the clock is looked at again: a flood must not hold us
-        try:
-            wire = desk.sockets[server].recv(65535)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            _refused(desk, server, error)
-            return
-        _hear(desk, server, wire)
+    """Take what has come, all of it before any is read: reading one must not make the next look slow."""
+    wires: list[bytes] = []
+    try:
+        while len(wires) < 100:  # then the clock is looked at again: a flood must not hold us
+            wires.append(desk.sockets[server].recv(65535))
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        _refused(desk, server, error)
+    now = time.monotonic()
+    for wire in wires:
+        _hear(desk, server, wire, now)
 
 
-def _hear(desk: _Desk, server: Server, wire: bytes) -> None:
+def _hear(desk: _Desk, server: Server, wire: bytes, now: float) -> None:
     """A datagram that fits no question is passed over, as it may be forged: the true answer may still come."""
     job = desk.jobs.get(int.from_bytes(wire[:2], "big"))
     if job is None or len(wire) < 12 or server not in job.asked:
@@ -179,14 +182,14 @@ def _hear(desk: _Desk, server: Server, wire: bytes) -> None:
         return  # too late
     elif answers(wire, job.id, job.asks) and truncated(wire):  # what else it holds need not even parse
         _ask_over_tcp(desk, job, server)
-    elif not _take(desk, job, server, wire):
+    elif not _take(desk, job, server, wire, now):
         desk.garbled.add(server)
 
 
 def _ask_over_tcp(desk: _Desk, job: _Job, server: Server) -> None:
     def finish(outcome: bytes | str) -> None:
         if isinstance(outcome, bytes):
-            outcome = "" if _take(desk, job, server, outcome) else "garbage"
+            outcome = "" if _take(desk, job, server, outcome, time.monotonic()) else "garbage"
         if outcome:
             _fail(job, server, f"a truncated answer, and over TCP {outcome}, from")
 
@@ -196,7 +199,7 @@ def _ask_over_tcp(desk: _Desk, job: _Job, server: Server) -> None:
         dial(desk.selector, desk.closing, server, _wire(job), finish)
 
 
-def _take(desk: _Desk, job: _Job, server: Server, wire: bytes) -> bool:
+def _take(desk: _Desk, job: _Job, server: Server, wire: bytes, now: float) -> bool:
     """Make what can be made of an answer; False where it is none to this question."""
     if not answers(wire, job.id, job.asks):
         return False
@@ -205,12 +208,12 @@ def _take(desk: _Desk, job: _Job, server: Server, wire: bytes) -> bool:
         return False
     job.replied = True
     if isinstance(meant, Answer):
-        ms = round((time.monotonic() - job.asked[server]) * 1000)
+        ms = round((now - job.asked[server]) * 1000)
         failures = tuple(job.failed.values())
         job.answer = job.answer or replace(meant, server=called(server), ms=ms, failures=failures, replied=True)
     elif meant in ("FORMERR", "NOTIMP", "BADVERS") and job.edns:
         job.edns = False  # an old server: once more without (RFC 6891 section 7)
-        _send(desk, job, server, time.monotonic())
+        _send(desk, job, server, now)
     else:
         _fail(job, server, f"{meant} from")
     return True

@@ -63,12 +63,17 @@ def agrees(wanted: Fields, found: Fields) -> bool:
     return len(wanted) == len(found) and all(want in (None, have) for want, have in zip(wanted, found, strict=True))
 
 
+def written(kind: str, fields: Fields) -> str:
+    """A record as the config has it: what `expected` reads back."""
+    texts = ["*" if value is None else value for value in fields]
+    if kind == "CAA" or (kind == "TXT" and texts[0].strip()[:1] in ("", '"')):
+        texts[-1] = '"' + re.sub(r'(["\\])', r"\\\1", texts[-1]) + '"'
+    return " ".join(texts)
+
+
 def shown(kind: str, fields: Fields, limit: int = 500) -> str:
     """A record for people, on one line and cut to a sane length."""
-    texts = ["*" if value is None else value for value in fields]
-    if kind == "CAA":
-        texts[2] = f'"{texts[2]}"'
-    return clean(" ".join(texts), limit)
+    return clean(written(kind, fields), limit)
 
 
 def name(text: str) -> str:

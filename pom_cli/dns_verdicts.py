@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pom_cli.dns_answers import Answer
 from pom_cli.dns_records import Fields, Record, agrees, shown
-from pom_cli.dns_zones import Said, newest
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Status, Verdict
 from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    from pom_cli.dns_zones import Said
 
 Judged = tuple[Status, str]
 
@@ -18,7 +20,7 @@ class Sight:
     """What was seen of one record. `said` is None where the zone's own servers were not to be asked."""
 
     answer: Answer
-    said: tuple[Said, ...] | None = None
+    said: "tuple[Said, ...] | None" = None
 
 
 def finding(record: Record, sight: Sight) -> Finding:
@@ -56,7 +58,7 @@ def _by_resolver(record: Record, answer: Answer) -> Judged:
     return (OPERATIONAL, _good(record, answer)) if _right(record, answer) else (ERROR, _wrong(record, answer))
 
 
-def _by_zone(record: Record, answer: Answer, said: Sequence[Said]) -> Judged:
+def _by_zone(record: Record, answer: Answer, said: "Sequence[Said]") -> Judged:
     """The servers with the newest serial say what is so. All of them right: whoever differs has an old answer still,
     and that passes (degraded, "propagation"). One of them wrong: the record was changed, even where a resolver still
     gives the old answer (error)."""
@@ -74,7 +76,16 @@ def _by_zone(record: Record, answer: Answer, said: Sequence[Said]) -> Judged:
     return OPERATIONAL, _good(record, answer)
 
 
-def _everywhere(record: Record, answer: Answer, said: Sequence[Said]) -> str:
+def newest(said: "Sequence[Said]") -> "list[Said]":
+    """Those with the zone's newest serial, by RFC 1982's arithmetic. One that tells none cannot be called old."""
+    top: int | None = None
+    for each in said:
+        if each.serial is not None and (top is None or 0 < (each.serial - top) % 2**32 < 2**31):
+            top = each.serial
+    return [each for each in said if each.serial in (None, top)]
+
+
+def _everywhere(record: Record, answer: Answer, said: "Sequence[Said]") -> str:
     """No server of the zone has the record as expected."""
     alike = len({each.answer.found for each in said}) == 1
     texts = {"all servers of the zone say": said[0]} if alike else {f"{each.name} says": each for each in said}
@@ -83,7 +94,7 @@ def _everywhere(record: Record, answer: Answer, said: Sequence[Said]) -> str:
     return f"{found}{_but_expected(record)}: it was changed{still}"
 
 
-def _differing(record: Record, differing: Sequence[Said], said: Sequence[Said]) -> str:
+def _differing(record: Record, differing: "Sequence[Said]", said: "Sequence[Said]") -> str:
     """Who differs, what they have, and both serials."""
     other = next(each for each in said if _right(record, each.answer))
     texts = []
@@ -164,7 +175,7 @@ def _detail(record: Record, sight: Sight) -> dict[str, Any]:
     return detail
 
 
-def _server(said: Said) -> dict[str, Any]:
+def _server(said: "Said") -> dict[str, Any]:
     return {
         "server": clean(said.name, 255),
         "address": said.address,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from dns.name import Name
-    from dns.wire import Parser
 
 _IN, _CNAME, _OPT = 1, 5, 41
 # EDNS (RFC 6891): 1232 bytes of UDP, which pass every path unfragmented (DNS flag day 2020).
@@ -17,7 +16,7 @@ _QUIET = (1, 2, 4, 5)  # FORMERR, SERVFAIL, NOTIMP, REFUSED: servers may leave t
 
 
 class Entry(NamedTuple):
-    """One record of an answer; `rdata` is a dnspython rdata, None for what is not of class IN."""
+    """One record of an answer. `rdata` is dnspython's, None for what is of no use, and of OPT an rcode's upper bits."""
 
     owner: "Name"
     type: int
@@ -34,10 +33,14 @@ class Reply(NamedTuple):
 def question_section(name: str, kind: str) -> bytes:
     """A question as it stands in a query and in the answer to it."""
     import dns.name
+    import dns.rdata
+    import dns.rdataclass
     import dns.rdatatype
 
+    code = dns.rdatatype.from_text(kind)
+    dns.rdata.get_rdata_class(dns.rdataclass.IN, code)  # type: ignore[no-untyped-call]  # imports what will read the answer before the clock runs
     owner = dns.name.from_text(name.removesuffix(".") + ".").to_wire() or b""
-    return owner + struct.pack("!HH", dns.rdatatype.from_text(kind), _IN)
+    return owner + struct.pack("!HH", code, _IN)
 
 
 def query(number: int, asks: bytes, recursive: bool, edns: bool) -> bytes:
@@ -63,32 +66,45 @@ def truncated(wire: bytes) -> bool:
 def read(wire: bytes, asks: bytes) -> Reply | None:
     """An answer that `answers` this question; None where its bytes make no sense."""
     import dns.exception
-    import dns.wire
 
     rcode, authoritative = wire[3] & 0x0F, bool(wire[2] & 0x04)
     if rcode in _QUIET:
         return Reply(rcode, authoritative, [], [])
-    parser = dns.wire.Parser(wire, 12 + len(asks))
     try:
-        sections = [[_entry(parser) for _ in range(count)] for count in struct.unpack_from("!HHH", wire, 6)]
-    except dns.exception.DNSException:
+        answer, authority, additional = _sections(wire, 12 + len(asks))
+    except (dns.exception.DNSException, struct.error):
         return None
-    for entry in sections[2]:
-        if entry.type == _OPT:
-            rcode |= entry.rdata << 4
-    return Reply(rcode, authoritative, sections[0], sections[1])
+    for entry in additional:
+        rcode |= entry.rdata << 4 if entry.type == _OPT else 0
+    return Reply(rcode, authoritative, answer, authority)
 
 
-def _entry(parser: "Parser") -> Entry:
+def _sections(wire: bytes, place: int) -> list[list[Entry]]:
+    """The answer, authority and additional sections."""
+    sections: list[list[Entry]] = []
+    for number, count in enumerate(struct.unpack_from("!HHH", wire, 6)):
+        section = []
+        for _ in range(count):
+            entry, place = _entry(wire, place, additional=number == 2)
+            section.append(entry)
+        sections.append(section)
+    return sections
+
+
+def _entry(wire: bytes, place: int, additional: bool) -> tuple[Entry, int]:
+    """The record at this place, and the place after it."""
+    import dns.name
     import dns.rdata
 
-    owner = parser.get_name()
-    kind, family, ttl, size = parser.get_struct("!HHIH")
-    with parser.restrict_to(size):
-        if family == _IN:
-            return Entry(owner, kind, dns.rdata.from_wire_parser(family, kind, parser))
-        parser.get_remaining()
-    return Entry(owner, kind, ttl >> 24 if kind == _OPT else None)  # EDNS keeps an rcode's upper bits in the TTL
+    owner, length = dns.name.from_wire(wire, place)
+    kind, family, ttl, size = struct.unpack_from("!HHIH", wire, place + length)
+    start = place + length + 10
+    rdata: Any = None
+    if kind == _OPT:
+        rdata = ttl >> 24  # EDNS keeps an rcode's upper bits there
+    elif family == _IN and not additional:
+        rdata = dns.rdata.from_wire(family, kind, wire, start, size)
+    return Entry(owner, kind, rdata), start + size
 
 
 def follow(reply: Reply, asks: bytes) -> tuple[list[Any], list["Name"]] | None:

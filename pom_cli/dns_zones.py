@@ -46,15 +46,6 @@ def survey(
     return {record: tuple(said) for record, said in heard.items()}
 
 
-def newest(said: Sequence[Said]) -> list[Said]:
-    """Those with the zone's newest serial, by RFC 1982's arithmetic. One that tells none cannot be called old."""
-    top: int | None = None
-    for each in said:
-        if each.serial is not None and (top is None or 0 < (each.serial - top) % 2**32 < 2**31):
-            top = each.serial
-    return [each for each in said if each.serial in (None, top)]
-
-
 def _half(deadline: float) -> float:
     """Of the time that is left: a step that waits in vain leaves some for the next."""
     now = time.monotonic()

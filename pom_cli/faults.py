@@ -35,6 +35,7 @@ OURS = {
     errno.EPERM: "this machine's firewall forbids it",
 }
 EXPIRED = "certificate has expired"
+NOT_TLS = "it does not speak TLS there"
 _ISSUER = "certificate's issuer is not known: an intermediate is missing, or a private CA"
 # X509_V_ERR_* of OpenSSL's x509_vfy.h.
 _VERIFY = {
@@ -98,5 +99,5 @@ def _tls_reason(error: "ssl.SSLError") -> str:
         return "connection closed within TLS"
     said = (error.reason or "").replace("_", " ").lower()
     if said in ("wrong version number", "http request", "record layer failure", "packet length too long"):
-        return "it does not speak TLS there"
+        return NOT_TLS
     return f"TLS failed: {clean(said or str(error), 80)}"

@@ -161,9 +161,7 @@ def tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
             return _tls_context(verify, ca_file)
         except OSError as error:
             told = clean(error.strerror or str(error), 80)
-            raise NoAnswer(
-                Fault("tls", f"ca_file {clean(ca_file or '', 80)} cannot be used: {told}", "ours")
-            ) from error
+            raise NoAnswer(Fault("tls", f"ca_file {clean(ca_file or '')} cannot be used: {told}", "ours")) from error
 
 
 _LOADING = threading.Lock()
@@ -176,6 +174,10 @@ def _tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
 
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
+    # The same whatever Python's version: what `ca_file` holds is trusted, be it a root or not, as a browser's own store
+    # is; and a form that RFC 5280 asks for and no browser does is no fault (3.13 asks for it).
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

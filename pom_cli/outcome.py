@@ -24,16 +24,21 @@ def status_of(outcome: Outcome, mismatch: str | None, expected: Expected) -> Sta
 def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str:
     """The fact first. A good answer's is always the same, for summaries are stored once each."""
     if isinstance(outcome, Fault):
-        return f"{outcome.reason} ({outcome.phase})" if "answer within" in outcome.reason else outcome.reason
+        return told(outcome)
     if outcome.unfollowed:
         return f"{phrase(outcome)}: {outcome.unfollowed}"
-    told = outcome.flaw
+    trouble = outcome.flaw
     if outcome.status in expected.status:
-        told = told or mismatch
+        trouble = trouble or mismatch
     elif 200 <= outcome.status < 300:
         unlisted = f"{' or '.join(map(str, expected.status))} is expected" if expected.status else None
-        told = told or unlisted or mismatch
-    return f"{outcome.status}, but {told}" if told else phrase(outcome)
+        trouble = trouble or unlisted or mismatch
+    return f"{outcome.status}, but {trouble}" if trouble else phrase(outcome)
+
+
+def told(fault: Fault) -> str:
+    """Why no answer came; where only the time ran out, with what it was spent on."""
+    return f"{fault.reason} ({fault.phase})" if "answer within" in fault.reason else fault.reason
 
 
 def phrase(answer: Answer) -> str:

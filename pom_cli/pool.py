@@ -9,10 +9,16 @@ from typing import Any, Generic, TypeVar
 
 MOST = 256  # threads at once
 GRACE_S = 1.0  # on top of a job's own budget
+_STACK = 1 << 20  # bytes of a thread's stack; only what is touched is taken
+# How the crew grows. More threads than help would only stretch the latencies that they measure.
 _TICK_S = 0.01
-_MORE = 8  # threads in one tick: as many connections as can be opened in it without waiting for one another
-_BUSY = 0.7  # of one processor: more threads would only stretch the latencies that they measure
-_STACK = 1 << 20  # bytes; only what is touched is taken
+_PATIENCE = 2  # ticks after which a growth shows what it was good for
+_ALONE_S = 0.06  # at first one thread alone: its first job loads what the others would only wait for
+_MANY, _FEW = 8, 2  # more threads in one tick, where the processor idles and where it does not
+_BUSY = 0.7  # of one processor's time: it does not idle
+_LATE_S = 0.002  # a tick that comes later than this had to wait for the processor, as the threads then do
+_SLOW = 8  # ticks a job: such jobs only wait, and more of them do no harm
+_GAIN = 1.25  # quicker jobs must end so much faster than before the last growth, or it did not help
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -43,27 +49,32 @@ def each(
 ) -> Iterator[tuple[Job, Result | Overdue | Exception]]:
     """Every job with its result, as they end. An exception of `work` is that job's result.
 
-    It begins with one thread and adds more while jobs wait and the processor idles, so that fast jobs run cheaply and
-    slow ones together. `budget` is a job's time in seconds.
+    It begins with one thread and adds more while that helps, so that fast jobs run cheaply and slow ones together.
+    `budget` is a job's time in seconds.
     """
     crew = _Crew(work, deque(enumerate(jobs)))
     limits = [budget(job) + GRACE_S for job in jobs]
-    left = len(jobs)
-    idle = _Idle()
+    left, pace = len(jobs), _Pace(time.monotonic() + _ALONE_S)
+    _hire(crew, 1)
     try:
         while left:
-            ended: list[tuple[int, Any]] = [crew.done.popleft() for _ in range(len(crew.done))]
-            ended += [(number, Overdue(limits[number])) for number in _abandon(crew, limits)]
-            for number, result in ended:
+            if crew.pending:
+                _hire(crew, _appetite(crew, pace))
+            elif not crew.done:
+                crew.news.wait(_next_limit(crew, limits))
+            crew.news.clear()
+            for number, result in _ended(crew, limits):
+                left -= 1
                 yield jobs[number], result
-            left -= len(ended)
-            if crew.pending and (crew.workers == 0 or idle.now()):
-                _hire(crew)
-            if not ended:
-                crew.news.wait(_TICK_S if crew.pending else _next_limit(crew, limits))
-                crew.news.clear()
     finally:
         crew.pending.clear()  # whoever gave up early leaves no thread with more to do
+
+
+def _ended(crew: _Crew[Any, Result], limits: Sequence[float]) -> list[tuple[int, Result | Overdue | Exception]]:
+    """What is new: the results, and the jobs that are over their time."""
+    results: list[tuple[int, Result | Overdue | Exception]] = []
+    results += [crew.done.popleft() for _ in range(len(crew.done))]
+    return results + [(number, Overdue(limits[number])) for number in _abandon(crew, limits)]
 
 
 def _abandon(crew: _Crew[Any, Any], limits: Sequence[float]) -> list[int]:
@@ -85,11 +96,46 @@ def _next_limit(crew: _Crew[Any, Any], limits: Sequence[float]) -> float:
     return max(_TICK_S, min(ends, default=_TICK_S))
 
 
-def _hire(crew: _Crew[Any, Any]) -> None:
-    """As many threads again, within bounds and no more than there are jobs for."""
+@dataclass
+class _Pace:
+    """What the crew's growth depends on, besides the crew."""
+
+    alone_until: float
+    before: float = 0.0  # jobs that ended in a tick before the last growth
+    ended: list[int] = field(default_factory=list)  # those of each tick since
+
+
+def _appetite(crew: _Crew[Any, Any], pace: _Pace) -> int:
+    """How many more threads would help, as one tick, which is awaited here, and those before it show."""
+    if not crew.workers:
+        return _MANY  # all that there were hang, and are left behind
+    idle = _tick()
+    pace.ended.append(len(crew.done))
+    if not any(pace.ended) and not pace.before and time.monotonic() < pace.alone_until:
+        return 0
+    rate = sum(pace.ended) / len(pace.ended)
+    slow = rate < crew.workers / _SLOW
+    if len(pace.ended) < _PATIENCE or not (slow or (idle and rate > _GAIN * pace.before)):
+        return 0
+    pace.before, pace.ended = rate, []
+    return _MANY if idle else _FEW
+
+
+def _tick() -> bool:
+    """Wait for one tick. Did the processor idle meanwhile?"""
+    start, worked = time.monotonic(), time.process_time()
+    time.sleep(_TICK_S)
+    took = time.monotonic() - start
+    return took < _TICK_S + _LATE_S and time.process_time() - worked < _BUSY * took
+
+
+def _hire(crew: _Crew[Any, Any], wanted: int) -> None:
+    """At most so many threads more, but never more than as many again, nor more than there are jobs for."""
     with crew.lock:
-        count = min(max(1, crew.workers), _MORE, MOST - crew.workers, len(crew.pending))
+        count = min(wanted, max(1, crew.workers), MOST - crew.workers, len(crew.pending))
         crew.workers += count
+    if not count:
+        return
     before = threading.stack_size(_STACK)
     try:
         for started in range(count):
@@ -133,18 +179,3 @@ def _result(work: Callable[[Job], Result], job: Job) -> Result | Exception:
         return work(job)
     except Exception as error:  # noqa: BLE001 - a bug in one job must not stop the others; the caller tells it
         return error
-
-
-class _Idle:
-    """Whether this process left its processor idle since it was last asked."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.monotonic(), time.process_time()
-
-    def now(self) -> bool:
-        wall, cpu = time.monotonic(), time.process_time()
-        if wall - self._wall < _TICK_S / 2:
-            return False
-        idle = cpu - self._cpu < _BUSY * (wall - self._wall)
-        self._wall, self._cpu = wall, cpu
-        return idle

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_NAMES = re.compile(r"POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_\w+_TOKEN)")
+_NAMES = re.compile(r"POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)")
+_PIECE = re.compile(r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))""")
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """What is known of the secrets; `repr` shows their names alone."""
+    """What is known of the secrets; `repr` shows none of them."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     unreadable: str = ""  # why the env file could not be read, "" where it was or where there is none
@@ -32,25 +33,30 @@ class Secrets:
 def load(environ: Mapping[str, str], env_file: Path) -> Secrets:
     """The secrets of the environment, completed by the file where this process may read it."""
     try:
-        values, unreadable = parse(env_file.read_text(encoding="utf-8")), ""
+        values, unreadable = parse(env_file.read_text(encoding="utf-8-sig")), ""
     except FileNotFoundError:
         values, unreadable = {}, ""
     except (OSError, UnicodeDecodeError) as error:
         values, unreadable = {}, f"{env_file}: {getattr(error, 'strerror', None) or 'not UTF-8'}"
-    values |= {name: value for name, value in environ.items() if _NAMES.fullmatch(name) and value}
+    values |= {name: value.strip() for name, value in environ.items() if _NAMES.fullmatch(name) and value.strip()}
     return Secrets(values, unreadable)
 
 
 def parse(text: str) -> dict[str, str]:
-    """KEY=value lines as systemd's EnvironmentFile= has them: # and ; comments, optional quotes (systemd.exec(5))."""
+    """KEY=value lines as systemd reads them for EnvironmentFile= (systemd.exec(5)), each on one line."""
     values = {}
-    for line in text.splitlines():
-        name, equals, value = line.strip().partition("=")
+    for line in text.split("\n"):
+        name, equals, value = line.partition("=")
         if equals and _NAMES.fullmatch(name.strip()):
-            values[name.strip()] = _unquoted(value.strip())
+            values[name.strip()] = _value(value)
     return {name: value for name, value in values.items() if value}
 
 
-def _unquoted(value: str) -> str:
-    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1] if quoted else value
+def _value(text: str) -> str:
+    """Quoted pieces without their quotes; a backslash escapes as it does there, within single quotes not at all."""
+    value, rest = "", text.strip()
+    while piece := _PIECE.match(rest):
+        single, double, bare = piece.groups()
+        value += single or re.sub(r'\\(["\\`$])', r"\1", double or "") + re.sub(r"\\(.)", r"\1", bare or "")
+        rest = rest[piece.end() :]
+    return value

@@ -1,6 +1,5 @@
 """What the commands share: the config in use, the database in use, and one way to complain and to end."""
 
-import json
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pom_cli import config as configs
-from pom_cli.errors import UsageError
-
 if TYPE_CHECKING:
-    from pom_cli.config import Config, Target
+    from pom_cli.config import Config
     from pom_cli.store.spare import Database
+    from pom_cli.targets import Target
 
 
 def config(context: click.Context) -> "Config":
     """The config in use. Raises UsageError or ConfigError."""
-    return configs.load(configs.find(context.obj, os.environ), os.environ)
+    from pom_cli import config, places
+
+    return config.load(places.find(context.obj, os.environ), os.environ)
 
 
 def database(loaded: "Config") -> "Database":
@@ -35,20 +34,26 @@ def now() -> datetime:
 
 def complain(lines: Iterable[str]) -> None:
     """PoM's own faults, one line each, on standard error."""
+    from pom_cli.text import clean
+
     for line in lines:
-        click.echo(f"pom: {line}", err=True)
+        click.echo(f"pom: {clean(line, 1000)}", err=True)
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, allow_nan=False, ensure_ascii=False))
+    """One line of JSON on standard output; nothing in it is beyond ASCII, so that every encoding will do."""
+    import json
+
+    click.echo(json.dumps(value, allow_nan=False))
 
 
 def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
     """The targets of these names, all for none. Raises UsageError for one that is not there."""
-    from pom_cli.table import nearest
-
     listed = list(dict.fromkeys(names))
     for name in listed:
         if name not in loaded.targets:
-            raise UsageError(f"{name!r} is not a target{nearest(name, loaded.targets)}")
+            from pom_cli.errors import UsageError
+            from pom_cli.table import nearest, shown
+
+            raise UsageError(f"{shown(name)} is not a target{nearest(name, loaded.targets)}")
     return [loaded.targets[name] for name in listed] or list(loaded.targets.values())

@@ -40,7 +40,8 @@ def advance(previous: State | None, finding: Finding, at: datetime) -> State:
         detail=finding.detail,
         verdicts=merge(previous.verdicts if previous else {}, finding.verdicts),
         answered=finding.answered,
-        drifting=finding.drifting,
+        # Only a good answer can tell; whatever comes between leaves a drift as it was.
+        drifting=finding.drifting if finding.drifting or status is OPERATIONAL else bool(previous and previous.drifting),
     )
 
 

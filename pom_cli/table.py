@@ -1,18 +1,24 @@
 """Reading one TOML table: every mistake is noted with its dotted path, the value seen and what would be right."""
 
-import difflib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
+# What others name next to Table; it lives in address.py.
+from pom_cli.address import host_port as host_port
+from pom_cli.address import http_url as http_url
+from pom_cli.address import idna as idna
+from pom_cli.address import split_url as split_url
+from pom_cli.text import HIDDEN, clean, host_alone, names_a_secret, one_line, without_passwords
 from pom_cli.times import duration
 
 T = TypeVar("T")
-_HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.%]+\]")
-_SECRET = re.compile(r"token|password|authorization|cookie|secret|api.?key", re.IGNORECASE)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAMED_AT_MOST = 12  # of the names that a message lists
+_LONGEST = 80  # characters of a value in a message
 
 
 @dataclass
@@ -28,11 +34,14 @@ class Table:
     def problem(self, key: str, expected: str) -> None:
         """Note that the value at `key` is wrong; `expected` continues the sentence `'soon' is not …`."""
         value = self.data.get(key)
-        shown = "(hidden)" if _SECRET.search(key) else _shown(value)
-        self.problems.append(f"{self.at(key)}: {shown} is not {expected}")
+        if self.path == "alerts.webhook" and isinstance(value, str):
+            value = host_alone(value)
+        self.problems.append(f"{self.at(key)}: {shown(value, key)} is not {expected}")
 
     def at(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path else key
+        """The dotted path of a key, quoted where TOML would have it quoted."""
+        name = key if _BARE_KEY.fullmatch(key) else json.dumps(clean(key, 64), ensure_ascii=False)
+        return f"{self.path}.{name}" if self.path else name
 
     def missing(self, key: str, expected: str) -> None:
         """Note that a key which has no default is absent."""
@@ -41,20 +50,26 @@ class Table:
     def read(self, key: str, default: T, parse: Callable[[Any], T], expected: str) -> T:
         """The parsed value of `key`, or `default` where it is absent or wrong. `parse` refuses by ValueError."""
         self.known.add(key)
-        self.effective[key] = self.data.get(key, default)
         if key not in self.data:
+            if default is not None and default != "":  # TOML cannot write these, they stand for an absent key
+                self.effective[key] = default
             return default
+        self.effective[key] = self.data[key]
         try:
             return parse(self.data[key])
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, ArithmeticError, RecursionError):
             self.problem(key, expected)
             return default
 
     def text(self, key: str, default: str = "", expected: str = "a text") -> str:
-        return self.read(key, default, _text, expected)
+        return self.read(key, default, _exactly(str), expected)
 
     def line(self, key: str, default: str = "", expected: str = "a text on one line") -> str:
-        return self.read(key, default, _line, expected)
+        return self.read(key, default, one_line, expected)
+
+    def matching(self, key: str, default: str, pattern: re.Pattern[str], expected: str) -> str:
+        """A text on one line that matches the pattern as a whole."""
+        return self.read(key, default, matching(pattern), expected)
 
     def boolean(self, key: str, default: bool) -> bool:
         return self.read(key, default, _exactly(bool), "true or false")
@@ -67,22 +82,25 @@ class Table:
 
     def duration(self, key: str, default: timedelta, like: str, low: str = "1ms", high: str = "3650d") -> timedelta:
         """A duration such as `"10s"`; `like` is an example for the message."""
+        span = _span(self.data.get(key))
+        expected = f'a duration like "{like}"' if span is None else f"between {low} and {high}"
 
         def parse(value: Any) -> timedelta:
-            span = duration(_text(value))
-            if not duration(low) <= span <= duration(high):
-                raise ValueError
+            if span is None or not duration(low) <= span <= duration(high):
+                raise ValueError(expected)
             return span
 
-        try:
-            in_form = key not in self.data or bool(duration(_text(self.data[key])) or True)
-        except (ValueError, TypeError):
-            in_form = False
-        expected = f"between {low} and {high}" if in_form else f'a duration like "{like}"'
         return self.read(key, default, parse, expected)
 
     def url(self, key: str, default: str = "", expected: str = "a URL like https://example.com") -> str:
-        return self.read(key, default, http_url, expected)
+        hint = " without user and password" if "@" in str(self.data.get(key, "")) else ""
+        return self.read(key, default, http_url, expected + hint)
+
+    def address(self, key: str, default: str) -> tuple[str, int]:
+        """A host with a port; the default serves as the example."""
+        found = self.read(key, host_port(default), host_port, f'an address like "{default}"')
+        self.effective[key] = self.data.get(key, default)
+        return found
 
     def choice(self, key: str, default: str, choices: Iterable[str]) -> str:
         allowed = tuple(choices)
@@ -92,19 +110,17 @@ class Table:
                 raise ValueError
             return str(value)
 
-        expected = "one of " + ", ".join(allowed) + nearest(self.data.get(key), allowed)
+        expected = "one of " + ", ".join(allowed) + nearest(self.data.get(key, default), allowed)
         return self.read(key, default, parse, expected)
 
     def texts(self, key: str, default: tuple[str, ...] = (), expected: str = "a list of texts") -> tuple[str, ...]:
-        return self.items(key, default, _line, expected)
+        return self.items(key, default, one_line, expected)
 
     def items(self, key: str, default: tuple[T, ...], parse: Callable[[Any], T], expected: str) -> tuple[T, ...]:
         """A list, each item through `parse`."""
 
         def each(value: Any) -> tuple[T, ...]:
-            if not isinstance(value, list):
-                raise ValueError
-            return tuple(parse(item) for item in value)
+            return tuple(parse(item) for item in _exactly(list)(value))
 
         return self.read(key, default, each, expected)
 
@@ -120,113 +136,105 @@ class Table:
         """A table of texts, such as HTTP headers."""
 
         def parse(value: Any) -> dict[str, str]:
-            return {_line(name): _line(item) for name, item in value.items()} if isinstance(value, dict) else _refuse()
+            return {one_line(name): one_line(item) for name, item in _exactly(dict)(value).items()}
 
         return self.read(key, {}, parse, "a table of texts")
 
-    def table(self, key: str) -> "Table":
+    def table(self, key: str, expected: str = "a table") -> "Table":
         """The table at `key`, an empty one where it is absent."""
-        found = Table(self.read(key, {}, _mapping, "a table"), self.at(key), self.problems)
+        nothing: dict[str, Any] = {}
+        value = self.read(key, nothing, _exactly(dict), expected)
+        # Of what stands in the place of a table nothing more is said than that.
+        misplaced = key in self.data and not isinstance(self.data[key], dict)
+        found = Table(value, self.at(key), [] if misplaced else self.problems)
         self.effective[key] = found.effective
         return found
 
     def tables(self, key: str) -> list["Table"]:
         """A list of tables; a text in it stands for a table with that text under `""`."""
-        values: list[Any] = self.read(key, [], _exactly(list), "a list")
         found = []
-        for number, value in enumerate(values):
+        for number, value in enumerate(self.read(key, [], _exactly(list), "a list")):
             place = f"{self.at(key)}[{number}]"
-            if isinstance(value, dict):
-                found.append(Table(value, place, self.problems))
-            elif isinstance(value, str):
-                found.append(Table({"": value}, place, self.problems))
+            if isinstance(value, dict | str):
+                found.append(Table(value if isinstance(value, dict) else {"": value}, place, self.problems))
             else:
-                self.problems.append(f"{place}: {_shown(value)} is not a table")
+                self.problems.append(f"{place}: {shown(value)} is not a table")
         return found
 
     def finish(self) -> None:
         """Name every key that nobody asked for, with the nearest right one."""
         for key in self.data:
             if key not in self.known:
-                self.problems.append(f"{self.at(key)}: unknown key" + nearest(key, self.known))
+                hint = "; secrets stand in the environment or in the env file" if names_a_secret(key) else ""
+                self.problems.append(f"{self.at(key)}: unknown key{hint or nearest(key, self.known)}")
 
 
 def nearest(word: Any, names: Iterable[str]) -> str:
-    """`"; did you mean 'timeout'?"`, or the names themselves where none is near."""
+    """`"; did you mean 'timeout'?"`, the names themselves where none is near, nothing where it is one of them."""
     listed = sorted(name for name in names if name)
-    close = difflib.get_close_matches(str(word), listed, 1, 0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known here: {', '.join(listed)}" if listed else ""
+    if word in listed or not listed:
+        return ""
+    if isinstance(word, str):
+        import difflib
+
+        close = difflib.get_close_matches(word[:_LONGEST], listed, 1, 0.6)
+        if close:
+            return f"; did you mean {shown(close[0])}?"
+    more = ", …" if len(listed) > _NAMED_AT_MOST else ""
+    return f"; known here: {', '.join(clean(name, 64) for name in listed[:_NAMED_AT_MOST])}{more}"
 
 
-def http_url(value: Any) -> str:
-    """An http or https URL with a host and no user, password or fragment. Raises ValueError for anything else."""
-    text = _line(value)
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
-        raise ValueError(text)
-    if re.search(r"[\s\"<>\\]", text) or parts.port == 0:
-        raise ValueError(text)
-    idna(parts.hostname)
-    return text
+def shown(value: Any, key: str = "") -> str:
+    """A value as a message shows it: nearly as in TOML, on one line, cut, without what may be a secret."""
+    text = _shown(value, key, 3)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def split_url(text: str) -> SplitResult:
-    """`urlsplit` for text from outside: what it cannot read is a ValueError and nothing else."""
-    parts = urlsplit(text)
-    _ = parts.port  # raises ValueError for a port that is none
-    return parts
+def _shown(value: Any, key: str, depth: int) -> str:
+    if names_a_secret(key) or (key == "headers" and not isinstance(value, dict | list)):
+        return HIDDEN
+    if isinstance(value, str):
+        return repr(without_passwords(value)[:_LONGEST])
+    if isinstance(value, dict | list) and (not depth or not value):
+        return ("{…}" if value else "{}") if isinstance(value, dict) else ("[…]" if value else "[]")
+    if isinstance(value, dict):
+        inner = [
+            f"{clean(name, 20)} = {HIDDEN if key == 'headers' else _shown(item, name, depth - 1)}"
+            for name, item in list(value.items())[:_LONGEST]
+        ]
+        return "{" + ", ".join(inner) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_shown(item, key, depth - 1) for item in value[:_LONGEST]) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of very many digits"
+    return str(value)
 
 
-def idna(host: str) -> str:
-    """The host name as it goes over the wire (IDNA). Raises ValueError where no host can be called so."""
-    if host.isascii():
-        return host
-    return host.encode("idna").decode("ascii")
+def matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
+    """A parser for texts on one line that match the pattern as a whole."""
+
+    def parse(value: Any) -> str:
+        if not pattern.fullmatch(one_line(value)):
+            raise ValueError
+        return str(value)
+
+    return parse
 
 
-def host_port(value: Any, default_port: int | None = None) -> tuple[str, int]:
-    """`"host:port"` or `"[::1]:port"`; the port may be absent where there is a default. Raises ValueError."""
-    text = _line(value)
-    if text.count(":") > 1 and not text.startswith("["):
-        host, port = text, ""
-    else:
-        host, _, port = text.rpartition(":") if re.search(r":\d*$", text) else (text, "", "")
-        if not _HOST.fullmatch(host):
-            raise ValueError(text)
-    number = int(port) if port else default_port
-    if not host or number is None or not 0 < number < 65536:
-        raise ValueError(text)
-    return host.strip("[]"), number
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:79] + "…"
-
-
-def _refuse() -> Any:
-    raise ValueError
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else _refuse()
-
-
-def _line(value: Any) -> str:
-    """A text that cannot break out of a header, a mail or a terminal line."""
-    text = _text(value)
-    return text if text and text.isprintable() else _refuse()
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else _refuse()
+def _span(value: Any) -> timedelta | None:
+    try:
+        return duration(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _exactly(kind: type[T]) -> Callable[[Any], T]:
     def parse(value: Any) -> T:
-        return value if type(value) is kind else _refuse()
+        if type(value) is not kind:
+            raise ValueError
+        return value
 
     return parse
 
@@ -234,6 +242,8 @@ def _exactly(kind: type[T]) -> Callable[[Any], T]:
 def _within(kind: Callable[[Any], T], low: float, high: float) -> Callable[[Any], T]:
     def parse(value: Any) -> T:
         wrong = isinstance(value, bool) or not isinstance(value, int if kind is int else int | float)
-        return _refuse() if wrong or not low <= value <= high else kind(value)
+        if wrong or not low <= value <= high:
+            raise ValueError
+        return kind(value)
 
     return parse

@@ -1,9 +1,13 @@
-"""Text from outside made safe: cut to a sane length, one line, nothing that a terminal or a mail header obeys."""
+"""Text made safe: what comes from outside cut to one printable line, what may be a secret hidden."""
 
 import re
+from typing import Any
 
 # C0 and C1 controls, line and paragraph separators, and the bidirectional overrides that can reorder what is read.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
+_SECRET_NAME = re.compile(r"token|password|passwd|secret|api.?key|authorization|cookie", re.IGNORECASE)
+_QUERY = re.compile(r"([?&])([^=&#\s]*)=([^&#\s]*)")
+HIDDEN = "(hidden)"
 
 
 def clean(text: str, limit: int = 200) -> str:
@@ -17,6 +21,42 @@ def printable(text: str) -> str:
     return "\n".join(_UNSAFE.sub(" ", line).rstrip() for line in text.splitlines())
 
 
+def one_line(value: Any) -> str:
+    """The value where it is a text that cannot break out of a header, a mail or a terminal line; else ValueError."""
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError("not a text on one line")
+    return value
+
+
 def hide(text: str, secret: str) -> str:
     """`text` without the secret, in whatever case it was echoed."""
-    return re.sub(re.escape(secret), "(hidden)", text, flags=re.IGNORECASE) if secret else text
+    return re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE) if secret else text
+
+
+def names_a_secret(key: str) -> bool:
+    """Is the value under this name likely to be a secret, as that of `Authorization` or `api_key` is."""
+    return _SECRET_NAME.search(key) is not None
+
+
+def without_passwords(text: str) -> str:
+    """A text without the user and password of a URL in it, and without its query's tokens and keys.
+
+    It hides too much rather than too little: a password with an `@` or a `/` in it is hidden whole.
+    """
+    head, at, tail = text.rpartition("@")
+    if ":" in head:
+        text = f"{head[: head.find('//') + 2 if '//' in head else 0]}{HIDDEN}{at}{tail}"
+    return _QUERY.sub(_without_value, text) if "=" in text else text
+
+
+def host_alone(url: str) -> str:
+    """Scheme and host of a URL whose path is as good as a password, as a webhook's is."""
+    safe = without_passwords(url)
+    head = re.match(r"(?:[a-z]+:/*)?[^/?#]*", safe)
+    return safe if head is None or head[0] == safe else f"{head[0]}/{HIDDEN}"
+
+
+def _without_value(found: re.Match[str]) -> str:
+    name = found[2]
+    hidden = names_a_secret(name) or name.lower() in ("key", "auth", "sig", "signature")
+    return f"{found[1]}{name}={HIDDEN}" if hidden else found[0]

@@ -4,20 +4,33 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
+_WRITTEN = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 
+@lru_cache(256)  # a config repeats its few durations for every target
 def duration(text: str) -> timedelta:
     """`"10s"`, `"5m"`, `"1h30m"`, `"14d"` as a timedelta. Raises ValueError for anything else."""
     parts: list[tuple[str, str]] = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a duration")
+        raise ValueError("not a duration")
     try:
         return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
     except OverflowError:
-        raise ValueError(f"{text!r} is too long a duration") from None
+        raise ValueError("too long a duration") from None
+
+
+def written(span: timedelta) -> str:
+    """A timedelta as the config writes it, to the millisecond: `5m`, `1h30m`, `500ms`; what `duration` reads."""
+    left = round(span / timedelta(milliseconds=1))
+    parts = []
+    for unit, size in _WRITTEN:
+        count, left = divmod(left, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
 
 
 def short(span: timedelta) -> str:
@@ -34,7 +47,7 @@ def short(span: timedelta) -> str:
 
 def utc(instant: datetime) -> str:
     """RFC 3339 in UTC with whole seconds: `2026-11-24T06:40:15Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
 
 
 def local(instant: datetime) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 DAY = timedelta(days=1)
 
@@ -36,6 +36,17 @@ class Issued:
     @property
     def chain_pem(self) -> bytes:
         return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (self.certificate, *self.above))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its DER form, in hex."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    def patched(self, old: bytes, new: bytes) -> Issued:
+        """The same with other bytes of the same length in it, which its signature does not cover."""
+        der = self.certificate.public_bytes(serialization.Encoding.DER)
+        assert der.count(old) == 1 and len(old) == len(new)
+        return Issued(x509.load_der_x509_certificate(der.replace(old, new)), self.key, self.above)
 
     def write(self, path: Path) -> Path:
         """The PEM text in a file, key included."""
@@ -64,15 +75,20 @@ def issue(
     ca: bool = False,
     sent: Sequence[Issued] = (),
     now: datetime | None = None,
+    organisation: str = "",
+    fetch_at: str = "",
+    key: ec.EllipticCurvePrivateKey | None = None,
 ) -> Issued:
     """A certificate for `hosts` (names or IP addresses), valid from `age` days ago to `days` from now.
 
     Without an issuer it is self-signed; without hosts it has no SAN. `sent` are the certificates that a server sends
-    after it. `ca` makes it an authority's own.
+    after it. `ca` makes it an authority's own. `fetch_at` is the URL of the issuer's certificate. The key is a new one
+    unless it is given, as for an authority that two others have signed.
     """
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    belongs = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
+    subject = x509.Name([*belongs, x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -85,6 +101,10 @@ def issue(
     signer = issuer.key if issuer else key
     for extension, critical in _extensions(key.public_key(), signer.public_key(), hosts, ca):
         builder = builder.add_extension(extension, critical)
+    if fetch_at:
+        place = x509.UniformResourceIdentifier(fetch_at)
+        access = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, place)
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), False)
     return Issued(builder.sign(signer, hashes.SHA256()), key, tuple(issued.certificate for issued in sent))
 
 

@@ -118,6 +118,7 @@ def test_any_text_is_either_a_record_or_a_value_error(kind: str, text: str) -> N
     except ValueError:
         return
     assert agrees(fields, tuple(value or "" for value in fields))
+    assert expected(kind, dns_records.written(kind, fields)) == fields
 
 
 @given(st.lists(st.binary(max_size=255), min_size=1, max_size=4))
@@ -125,6 +126,7 @@ def test_txt_in_any_bytes_is_shown_on_one_line_without_controls(chunks: list[byt
     from dns.rdtypes.ANY.TXT import TXT
 
     fields = received("TXT", TXT(dns.rdataclass.IN, dns.rdatatype.TXT, chunks))
+    assert expected("TXT", dns_records.written("TXT", fields)) == fields
     line = shown("TXT", fields)
     assert len(line) <= 500
     assert not any(category(sign) in ("Cc", "Zl", "Zp") for sign in line)

@@ -7,8 +7,8 @@ import pytest
 
 from pom_cli.dns_answers import Answer
 from pom_cli.dns_records import Record, expected
-from pom_cli.dns_verdicts import Sight, finding
-from pom_cli.dns_zones import Said, newest
+from pom_cli.dns_verdicts import Sight, finding, newest
+from pom_cli.dns_zones import Said
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status
 
 RESOLVER = "127.0.0.1:5353"

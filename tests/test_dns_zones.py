@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from dns_server import SERVFAIL, Servers, dns_server, lame, silent, zone
+from dns_faults import SERVFAIL, lame, silent
+from dns_server import Servers, dns_server, zone
 
 from pom_cli.dns_zones import Said, survey
 

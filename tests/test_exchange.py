@@ -232,9 +232,9 @@ class TestFault:
             server.on("/", steps)
             deadline = Deadline.after(SOON)
             origin = Origin("https", server.host, server.port)
-            with closing(open_connection(origin, deadline, ca_file=roots)) as connection:
-                with pytest.raises(NoAnswer, match=r"no answer within 0\.4 s \(headers\)"):
-                    exchange(connection, "GET", "/", {}, deadline)
+            connection = open_connection(origin, deadline, ca_file=roots)
+            with closing(connection), pytest.raises(NoAnswer, match=r"no answer within 0\.4 s \(headers\)"):
+                exchange(connection, "GET", "/", {}, deadline)
 
     def test_a_reset_within_the_body_is_no_answer(self, server: WebServer) -> None:
         assert fault(server, [*answer(200, b"hello", length=1000), 0.1, RESET]) == Fault("body", "connection reset")

@@ -116,19 +116,20 @@ class TestParse:
         assert self.read(data) == (Expected({"status": "ok"}, "ok", (200, 204)), [])
 
     @pytest.mark.parametrize(
-        ("data", "problem"),
+        ("key", "value", "right"),
         [
-            ({"expect": "ok"}, "expect: 'ok' is not a table of JSON values like { status = \"operational\" }"),
-            ({"expect": {"on": date(2026, 1, 2)}}, "expect: {'on': datetime.date(2026, 1, 2)} is not a table of JSON"),
-            ({"expect": {"n": math.nan}}, "expect: {'n': nan} is not a table of JSON"),
-            ({"expect_text": 5}, "expect_text: 5 is not a text"),
-            ({"expect_status": 200}, "expect_status: 200 is not a list of HTTP statuses like [200, 204]"),
-            ({"expect_status": [99]}, "expect_status: [99] is not a list of HTTP statuses like [200, 204]"),
-            ({"expect_status": [True]}, "expect_status: [True] is not a list of HTTP statuses like [200, 204]"),
+            ("expect", "ok", 'a table of JSON values like { status = "operational" }'),
+            ("expect", {"on": date(2026, 1, 2)}, 'a table of JSON values like { status = "operational" }'),
+            ("expect", {"n": math.nan}, 'a table of JSON values like { status = "operational" }'),
+            ("expect_text", 5, "a text"),
+            ("expect_status", 200, "a list of HTTP statuses like [200, 204]"),
+            ("expect_status", [99], "a list of HTTP statuses like [200, 204]"),
+            ("expect_status", [True], "a list of HTTP statuses like [200, 204]"),
         ],
     )
-    def test_a_mistake_is_named(self, data: dict[str, Any], problem: str) -> None:
-        expected, problems = self.read(data)
+    def test_a_mistake_is_named(self, key: str, value: Any, right: str) -> None:
+        expected, problems = self.read({key: value})
         assert expected == Expected()
         assert len(problems) == 1
-        assert problems[0].startswith(f"targets.shop.health.{problem}")
+        assert problems[0].startswith(f"targets.shop.health.{key}: ")
+        assert problems[0].endswith(f" is not {right}")

@@ -67,6 +67,15 @@ def test_an_unknown_leaves_the_last_known_verdict() -> None:
     assert state.known is ERROR
 
 
+def test_a_drift_lasts_over_a_bad_answer_and_ends_with_a_good_one() -> None:
+    state = None
+    for number, (status, drifting) in enumerate([(DEGRADED, True), (ERROR, False), (UNKNOWN, False)]):
+        state = advance(state, finding(status, drifting=drifting), START + number * MINUTE)
+    assert state is not None
+    assert state.drifting
+    assert not advance(state, finding(OPERATIONAL), START + 9 * MINUTE).drifting
+
+
 def test_without_network_nothing_is_known_and_what_was_seen_is_kept_as_detail() -> None:
     blind = without_network(finding(UNREACHABLE, latency_ms=3, answered=False), "offline")
     assert (blind.status, blind.summary, blind.latency_ms) == (UNKNOWN, "offline", None)

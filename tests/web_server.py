@@ -45,11 +45,12 @@ class Request:
 @dataclass
 class WebServer:
     """Use it as `with WebServer() as server:`. `tls` is the certificate to present; `greeting` is done before any
-    request is read (and before TLS)."""
+    request is read (and before TLS); `adjust` may change the context that TLS is spoken with."""
 
     host: str = "127.0.0.1"
     tls: Issued | None = None
     greeting: Script | None = None
+    adjust: Callable[[ssl.SSLContext], None] | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
 
@@ -62,6 +63,8 @@ class WebServer:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._context = _context(self.tls) if self.tls else None
+        if self._context and self.adjust:
+            self.adjust(self._context)
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
         return self
@@ -207,7 +210,7 @@ def endless(first: bytes, piece: bytes = b"x" * 65536) -> Callable[[], Iterator[
 
 def zipped(data: bytes, cut: int = 0) -> list[Step]:
     """`data` as a gzip body, without its last `cut` bytes (and a Content-Length that does not tell)."""
-    packed = gzip.compress(data)
+    packed = gzip.compress(data, mtime=0)  # without the time of day, for it may name a test
     return answer(200, packed[: len(packed) - cut], {"Content-Encoding": "gzip"})
 
 

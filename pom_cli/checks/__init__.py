@@ -26,6 +26,8 @@ from pom_cli.table import Table
 
 KINDS = {
     "health": "an HTTP request that must answer as expected, and its latency",
+    "tls": "the certificate and the handshake of each host",
+    "dns": "DNS records that must be as expected",
 }
 
 

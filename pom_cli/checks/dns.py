@@ -1,7 +1,7 @@
 """dns: what a target's records resolve to against what they should, and where the zone's own servers differ."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site
 from pom_cli.dns_records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
 from pom_cli.dns_servers import Server, server, system_resolvers
-from pom_cli.model import Finding, Past, Status
+from pom_cli.model import Finding, Past, State
 from pom_cli.table import Table
 from pom_cli.text import clean
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pom_cli.dns_verdicts import Sight
 
 ALERTS = ("dns",)
-COVERED: Mapping[str, tuple[Status, ...]] = {}  # a site that is down explains no record
+COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no record
 INTERVAL: timedelta | None = timedelta(hours=1)
 NETWORK = True
 

@@ -1,19 +1,19 @@
 """whois: when the domain expires. Over RDAP, else WHOIS, else as declared in the config, else as last known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pom_cli.checks import Site
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, Status, Verdict
-from pom_cli.registry.answer import SLACK, Answer, Outcome, Seen, agree, decisive
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
+from pom_cli.registry.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.registry.suffixes import ascii_name, registrable
-from pom_cli.table import Table, host_port, http_url, split_url
+from pom_cli.table import Table, host_port, http_url, idna, split_url
 from pom_cli.times import short, utc
 
 ALERTS = ("whois-expiry", "whois-unknown")
-COVERED: dict[str, tuple[Status, ...]] = {}
+COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no registry
 INTERVAL = timedelta(hours=1)
 NETWORK = True
 
@@ -31,12 +31,12 @@ class Settings:
     rdap: str = ""
     server: tuple[str, int] | None = None
     expires_on: date | None = None
-    timeout: timedelta = timedelta(seconds=30)
+    timeout_s: float = 30.0  # for everything
     data_dir: str = ""
 
     @property
     def budget(self) -> float:
-        return self.timeout.total_seconds()
+        return self.timeout_s
 
 
 def default(site: Site) -> bool:
@@ -61,7 +61,7 @@ def parse(table: Table, site: Site) -> Settings:
         rdap=table.read("rdap", "", _rdap_url, "an https URL (http only for an address of this machine)"),
         server=table.read("server", None, _server, 'a host like "whois.nic.work" or "127.0.0.1:4343"'),
         expires_on=table.date("expires_on"),
-        timeout=table.duration("timeout", timedelta(seconds=30), "30s", high="5m"),
+        timeout_s=table.duration("timeout", timedelta(seconds=30), "30s", low="100ms", high="5m").total_seconds(),
         data_dir=site.data_dir,
     )
 
@@ -75,13 +75,13 @@ def look(settings: Settings) -> Seen:
     from pom_cli.registry.lookup import Question, look_up
 
     question = Question(settings.domain, settings.rdap, settings.server, settings.data_dir)
-    return look_up(question, settings.timeout.total_seconds())
+    return look_up(question, settings.timeout_s)
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """Judge what was read against the last good date: one that is much nearer is believed when it was read twice."""
     before = past.get("", Past()).detail
-    known = _last_good(before)
+    known = _last_good(before) or seen.last
     answer, doubt = _believed(seen, known, before, now)
     if answer is None:
         return [_without(seen, settings, before, known, doubt, now)]
@@ -107,8 +107,8 @@ _UNKNOWN_OVER = Verdict(OPERATIONAL, "the date is known")
 def _last_good(before: Mapping[str, Any]) -> datetime | None:
     """The registry's own date as it was last believed; a declared one is none."""
     if "registry_date" in before:
-        return _moment(before["registry_date"])
-    return None if before.get("source") == "declared" else _moment(before.get("expires_at"))
+        return moment(before["registry_date"])
+    return None if before.get("source") == "declared" else moment(before.get("expires_at"))
 
 
 def _believed(
@@ -116,18 +116,14 @@ def _believed(
 ) -> tuple[Answer | None, str]:
     """The answer to go by, or None and what was read and is not believed yet: the date, "none", or "" for nothing."""
     answer, again = decisive(seen.first), decisive(seen.again)
-    if answer is None or known is None or not _startles(answer, known, now):
+    if answer is None or known is None or not startles(answer, known, now):
         return answer, ""
     if agree(answer, again):
         return answer, ""
-    if again is not None and not _startles(again, known, now):
+    if again is not None and not startles(again, known, now):
         return again, ""  # the first read was the slip
     said = utc(answer.expires) if answer.expires else "none"
     return (answer, "") if before.get("doubt") == said else (None, said)
-
-
-def _startles(answer: Answer, known: datetime, now: datetime) -> bool:
-    return known > now if answer.expires is None else answer.expires < known - SLACK
 
 
 def _deleted(answer: Answer) -> str:
@@ -144,7 +140,7 @@ def _dated(
     """The finding for a date that counts down, wherever it comes from."""
     days = (expires - now) // timedelta(days=1)
     if expires <= now:
-        status, text = ERROR, f"expired {expires:%Y-%m-%d}, {_days(-days - 1)} ago"
+        status, text = ERROR, f"expired {expires:%Y-%m-%d}, {_days((now - expires) // timedelta(days=1))} ago"
     else:
         status = DEGRADED if expires - now <= settings.warn else OPERATIONAL
         text = f"expires {expires:%Y-%m-%d}, {_days(days)} left"
@@ -162,7 +158,7 @@ def _without(
     """Nothing to go by was read: the later of the declared and the last good date counts down, and time is taken."""
     reason, waits = _reason(seen, doubt), [answer.until for answer in seen.first if answer.until]
     declared = datetime.combine(settings.expires_on, time(), UTC) if settings.expires_on else None
-    since = _moment(before.get("failing_since")) or now
+    since = moment(before.get("failing_since")) or now
     detail: dict[str, Any] = {"domain": settings.domain, "reason": reason}
     detail.update({key: before.get(key) for key in ("registrar", "last_good_at")})
     detail.update(registry_date=utc(known) if known else None, doubt=doubt or None)
@@ -209,15 +205,6 @@ def _days(count: int) -> str:
     return "1 day" if count == 1 else f"{count} days"
 
 
-def _moment(value: Any) -> datetime | None:
-    """An instant from a detail that was stored as text."""
-    try:
-        parsed = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
 def _domain(value: Any) -> str:
     """A domain of at least two labels in its ASCII form. Raises ValueError."""
     name = ascii_name(value) if isinstance(value, str) else ""
@@ -236,4 +223,5 @@ def _rdap_url(value: Any) -> str:
 
 
 def _server(value: Any) -> tuple[str, int]:
-    return host_port(value, 43)
+    host, port = host_port(value, 43)
+    return idna(host), port

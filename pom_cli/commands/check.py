@@ -10,6 +10,7 @@ from pom_cli import checks, session
 from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
 from pom_cli.table import Table, http_url, nearest
+from pom_cli.text import without_passwords
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
@@ -90,7 +91,7 @@ def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
         try:
             site = site_of(http_url(url), http_url(url))
         except ValueError:
-            raise UsageError(f"{url!r} is not a URL like https://example.com") from None
+            raise UsageError(f"{without_passwords(url)!r} is not a URL like https://example.com") from None
         target = Target(url, site, Ops(), (), {})
         for kind in list(kinds) or list(KINDS):
             module = checks.load(kind)

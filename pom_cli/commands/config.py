@@ -17,24 +17,30 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(context: click.Context, as_json: bool) -> int:
-    """Every mistake of the config at once. Ends with 2 where there is one; warnings alone are no mistake."""
-    from pom_cli.errors import ConfigError
+    """Every mistake of the config at once. Ends with 2 where there is one; warnings alone are no mistake.
+
+    Example: pom --config new.toml config check
+    """
+    from pom_cli.errors import ConfigError, UsageError
 
     try:
         loaded = session.config(context)
-    except ConfigError as error:
+    except (ConfigError, UsageError) as error:
         if not as_json:
             raise
-        session.print_json({"ok": False, "problems": error.problems, "warnings": []})
+        session.print_json({"ok": False, "problems": str(error).splitlines(), "warnings": []})
         return error.exit_code
     if as_json:
         session.print_json({"ok": True, "problems": [], "warnings": list(loaded.warnings)})
         return 0
     session.complain(f"warning: {warning}" for warning in loaded.warnings)
-    kinds = sum(len(target.checks) for target in loaded.targets.values())
-    click.echo(
-        f"{loaded.path}: no mistakes; targets: {len(loaded.targets)}, checks: {kinds}, peers: {len(loaded.peers)}"
-    )
+    counts = {
+        "targets": len(loaded.targets),
+        "checks": sum(len(target.checks) for target in loaded.targets.values()),
+        "peers": len(loaded.peers),
+    }
+    told = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    click.echo(f"{loaded.path}: no mistakes; {told}")
     return 0
 
 
@@ -42,13 +48,19 @@ def check(context: click.Context, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def show(context: click.Context, as_json: bool) -> None:
-    """The config in use with every default filled in. Secrets are masked."""
+    """The config in use with every default filled in, as TOML. Secrets are masked.
+
+    Example: pom config show --json
+    """
     from pom_cli import shown
 
     loaded = session.config(context)
-    values = shown.effective(loaded)
+    values, secrets = shown.effective(loaded), shown.secrets(loaded)
     if as_json:
-        session.print_json(values)
-    else:
-        click.echo(f"# {loaded.path}, with every default; secrets are masked")
-        click.echo(shown.toml(values))
+        session.print_json(shown.as_json(values) | {"secrets": secrets})
+        return
+    click.echo(f"# {loaded.path}, with every default; secrets are masked")
+    click.echo(shown.toml(values))
+    click.echo()
+    for name, state in secrets.items():
+        click.echo(f"# {name}: {state}")

@@ -2,22 +2,26 @@
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 
-from pom_cli import config as configs
+from pom_cli import config, places
+from pom_cli.address import http_url
 from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
-from pom_cli.table import http_url
+from pom_cli.shown import quoted
+from pom_cli.table import shown
+from pom_cli.targets import NAME, site_of
 
 _HEAD = """\
 # PoM's config. Every key has a default; the ones behind a # show theirs.
 # `pom config check` names every mistake, `pom config show` all that holds. Secrets stand in the file env beside it.
 
 [instance]
-# name = "{name}"                     # how messages call this instance
-# data_dir = "{data_dir}"             # the database
+# name = {name:<27} # how messages call this instance
+# data_dir = {data_dir:<23} # the database
 # retention = "30d"
 
 [alerts]
@@ -32,7 +36,9 @@ _HEAD = """\
 """
 _TARGET = """
 [targets.{name}]
-url = "{url}"
+url = {url}
+"""
+_HINTS = """\
 # interval = "5m"
 
 # [targets.{name}.health]
@@ -51,38 +57,40 @@ def command(context: click.Context, urls: tuple[str, ...]) -> int:
 
     Example: pom init https://example.com
     """
-    path = configs.find(context.obj, os.environ)
+    path = places.find(context.obj, os.environ)
     text = first_config(urls, path)
-    configs.parse(text, path, os.environ)  # what is written must load
+    config.parse(text, path, os.environ)  # what is written must load
     write_new(path, text)
-    click.echo(f"wrote {path}; next: pom check")
+    click.echo(f"wrote {path}; next: {_next(context.obj)}")
     return 0
 
 
 def first_config(urls: tuple[str, ...], path: Path) -> str:
     """The text of a config for these URLs. Raises UsageError for one that is none."""
-    names: dict[str, str] = {}
+    targets: dict[str, str] = {}
     for url in dict.fromkeys(urls):
         try:
             http_url(url)
         except ValueError:
-            raise UsageError(f"{url!r} is not a URL like https://example.com") from None
-        names[_name(url, names)] = url
-    instance = configs.default_instance(path, os.environ)
-    head = _HEAD.format(name=instance[0], data_dir=instance[1])
-    return head + "".join(_TARGET.format(name=name, url=url) for name, url in names.items())
+            raise UsageError(f"{shown(url)} is not a URL like https://example.com") from None
+        targets[name_for(url, targets)] = url
+    name, data_dir = places.default_instance(path, os.environ)
+    head = _HEAD.format(name=quoted(name), data_dir=quoted(str(data_dir)))
+    tables = [_TARGET.format(name=name, url=quoted(url)) for name, url in targets.items()]
+    hints = _HINTS.format(name=next(iter(targets)))  # once is enough
+    return head + tables[0] + hints + "".join(tables[1:])
 
 
-def _name(url: str, taken: dict[str, str]) -> str:
-    """A target's name from a URL: the host's first label that says something, made unique."""
-    site = configs.site_of("", url)
+def name_for(url: str, taken: Collection[str]) -> str:
+    """A target's name from a URL: the host's first label that says something, else the host; made unique."""
+    site = site_of("", url)
     labels = [label for label in site.host.split(".") if label != "www"]
-    whole = re.sub(r"[^A-Za-z0-9_-]+", "-", site.host).strip("-")
-    first = labels[0] if labels and not labels[0].isdigit() else whole
+    whole = re.sub(r"[^a-z0-9_]+", "-", site.host).strip("-")[:50]
+    first = whole if labels[0].isdigit() or ":" in site.host else labels[0]
     for name in (first, whole, f"{whole}-{site.port}"):
-        if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name) and name not in taken and name not in KINDS:
+        if NAME.fullmatch(name) and name not in taken and name not in KINDS:
             return name
-    return f"site-{len(taken) + 1}"
+    return next(name for number in range(2, len(taken) + 3) if (name := f"{whole}-{number}") not in taken)
 
 
 def write_new(path: Path, text: str) -> None:
@@ -90,8 +98,19 @@ def write_new(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path}: exists already, and is left as it is; name another with --config") from None
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                path.unlink()
+                raise
     except OSError as error:
+        if isinstance(error, FileExistsError) and os.path.lexists(path):
+            raise UsageError(f"{path}: exists already, and is left as it is; name another with --config") from None
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _next(option: str | None) -> str:
+    from shlex import quote
+
+    return f"pom --config {quote(option)} check" if option else "pom check"

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 SLACK = timedelta(days=1)  # two reads agree within it: one may know the hour and the other only the day
 
@@ -43,6 +44,7 @@ class Seen:
 
     first: tuple[Answer, ...]
     again: tuple[Answer, ...] = ()
+    last: datetime | None = None  # the date that was known before, as far as the memory goes
 
 
 def decisive(answers: Iterable[Answer]) -> Answer | None:
@@ -65,3 +67,17 @@ def agree(one: Answer | None, other: Answer | None) -> bool:
     if one.expires is None or other.expires is None:
         return one.outcome is Outcome.FREE
     return abs(one.expires - other.expires) <= SLACK
+
+
+def startles(answer: Answer, last: datetime, now: datetime) -> bool:
+    """Is this much worse than the last date: one that is nearer by more than SLACK, or no domain any more?"""
+    return last > now if answer.expires is None else answer.expires < last - SLACK
+
+
+def moment(text: Any) -> datetime | None:
+    """An instant that was kept as text; None for whatever else was."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pom_cli.net import Deadline, NoAnswer
+from pom_cli.deadline import Deadline
+from pom_cli.faults import NoAnswer
 from pom_cli.registry import memory, web
+from pom_cli.registry.answer import moment
 from pom_cli.registry.memory import Memory
 from pom_cli.table import split_url
 from pom_cli.times import utc
@@ -43,7 +45,7 @@ def base_url(tld: str, known: Memory) -> str | None:
 def due(known: Memory, now: datetime) -> bool:
     """Is it time to fetch the registry again: a week after the last success, half a day after the last try?"""
     kept = memory.part(known, "rdap")
-    fetched, tried = memory.moment(kept.get("fetched_at")), memory.moment(kept.get("tried_at"))
+    fetched, tried = moment(kept.get("fetched_at")), moment(kept.get("tried_at"))
     return not (fetched and abs(now - fetched) < _FRESH) and not (tried and abs(now - tried) < _RETRY)
 
 

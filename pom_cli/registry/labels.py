@@ -58,8 +58,9 @@ _ELSEWHERE = (
 )
 _CREATED_ELSEWHERE = (
     "登録年月日|接続年月日|등록일|注册时间|注册日期|註冊日期|fecha de registro|fecha de creacion|fecha de creación"
-    "|fecha de activación|fecha de registro / activación|data de criação|data de registo|data de registro"
-    "|date de création|date d'enregistrement|registriert am|data creazione|data rejestracji|дата регистрации|ngày đăng ký"
+    "|fecha de activación|data de criação|data de registo|data de registro|date de création"
+    "|date d'enregistrement|registriert am|data creazione|data rejestracji|дата регистрации"
+    "|ngày đăng ký"
 )
 _TOPICS = {
     Topic.EXPIRY: _ELSEWHERE,
@@ -69,10 +70,12 @@ _TOPICS = {
     Topic.STATUS: "status|state|domain status|domain state|registration status|query status|ren status|epp status"
     "|domain eppstatus|registry status|状態|estado|statut|estatus|stato|статус",
     Topic.REGISTRAR: "registrar|registrar name|sponsoring registrar|current registrar|current registar"
-    "|registrar organization|registration service provider|registrador|registrar company|authorized agency|등록대행자|регистратор",
+    "|registrar organization|registration service provider|registrador|registrar company|authorized agency|등록대행자"
+    "|регистратор",
     Topic.DNSSEC: "dnssec|dnssec status|signed|signing key|dnssec signed|domain signed|secure dns|delegation signed",
     Topic.RECORD: "name server|name servers|nameserver|nameservers|nserver|ns|domain servers|domain nameservers"
-    "|dns servers|dns|host name|hostname|domain servers in listed order|domain name servers|primary server|ネームサーバ|호스트이름"
+    "|dns servers|dns|host name|hostname|domain servers in listed order|domain name servers|primary server"
+    "|ネームサーバ|호스트이름"
     "|holder|holder c|registrant|registrant name|registrant organization|registrant contact|owner|owner c|org|tech c"
     "|admin c|registrar iana id|registry domain id|roid|registrant id|descr|person|titular|등록인|登録者名",
     Topic.REMARK: "remarks|remark|notice|info",
@@ -80,7 +83,10 @@ _TOPICS = {
 
 
 def topic(label: str) -> Topic:
-    """What this plain label is about."""
+    """What this plain label is about; of one in two languages, what the first known one is about."""
+    if " / " in label:
+        abouts = [topic(part) for part in label.split(" / ")]
+        return next((about for about in abouts if about is not Topic.OTHER), Topic.OTHER)
     words = label.split()
     if not words or len(words) > 8:
         return Topic.OTHER

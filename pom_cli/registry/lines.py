@@ -1,16 +1,17 @@
-"""A WHOIS answer as labelled lines: each way in which registries put a label before a value. No meaning is given here."""
+"""A WHOIS answer as labelled lines, in each way that registries have of writing them. What they mean is `labels`."""
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LINES, _WIDTH = 4000, 1000  # what an honest answer stays far below
+_LINES, _WIDTH = 4000, 500  # what an honest answer stays far below, its terms of use aside
 _COMMENT = re.compile(r"[%#;>]")
 _BRACKETED = re.compile(r"(?:[a-z]\.?\s+)?\[([^\]]{1,60})\]\s*(.*)")
-_COLON = re.compile(r"([^:：]{1,60}?)[\s.…·]*[:：]+(?!//)\s*(.*)")
+_COLON = re.compile(r"([^:：]{1,60}?)[\s.…·]{0,80}[:：]+(?!//)\s*(.*)")
 _DOTTED = re.compile(r"(\S[^:]{0,58}?)\s?\.{3,}\s*(\S.*)")
-_SPACED = re.compile(r"(\S.{0,58}?)(?<![.,;])(?:\t+|\s{2,}|\s*=\s*)(\S.*)")
+_SPACED = re.compile(r"(\S.{0,58}?)(?<![.,;])(?:\t+|\s{2,})(\S.*)")
+_EQUALS = re.compile(r"([\w. -]{2,60}?)\s*=\s*(\S.*)")
 _DECORATION = re.compile(r"^[*\-|•]+\s+|\s*<br\s*/?>$", re.IGNORECASE)
 
 
@@ -46,9 +47,13 @@ def split(text: str) -> list[Line]:
 
 
 def plain(label: str) -> str:
-    """A label in lower-case words: `Registry_Expiry-Date` and `registry expiry date` are one."""
-    folded = unicodedata.normalize("NFKC", label).casefold()
-    return " ".join(re.sub(r"\([^)]*\)|[\W_]", " ", folded).split())
+    """A label in lower-case words: `Registry_Expiry-Date` and `registry expiry date` are one.
+
+    What is said twice in one label, in two languages, stays apart: `data de expiração / expiration date`.
+    """
+    folded = re.sub(r"\([^)]*\)", " ", unicodedata.normalize("NFKC", label).casefold())
+    parts = (" ".join(re.sub(r"[\W_]", " ", part).split()) for part in folded.split(" / "))
+    return " / ".join(part for part in parts if part)
 
 
 def below(lines: list[Line], at: int) -> Iterator[Line]:
@@ -60,9 +65,14 @@ def below(lines: list[Line], at: int) -> Iterator[Line]:
 
 
 def _labelled(text: str, block: int) -> Line:
-    for form in (_BRACKETED, _COLON, _DOTTED, _SPACED):
+    for form in (_BRACKETED, _COLON, _DOTTED, _SPACED, _EQUALS):
         match = form.fullmatch(text)
-        if match and re.search(r"[^\W\d_]{2}", match[1]):
+        if match and re.search(r"[^\W\d_]{2}", match[1]) and not _splits_a_time(match):
             hint = " ".join(re.findall(r"\(([^)]*)\)", match[1]))
             return Line(text, plain(match[1]), match[2].strip(), hint, block=block)
     return Line(text, block=block)
+
+
+def _splits_a_time(match: re.Match[str]) -> bool:
+    """`Expires Mon Mar 1 12:00:00 2027`: that colon stands in the time."""
+    return match[1][-1].isdigit() and match[2][:2].isdigit()

@@ -1,14 +1,13 @@
 """The order of asking: RDAP, then port 43; a second read of what startles; waits that registries asked for."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from pom_cli.net import Deadline
+from pom_cli.deadline import Deadline
 from pom_cli.registry import bootstrap, memory
-from pom_cli.registry.answer import SLACK, Answer, Outcome, Seen, agree, decisive
+from pom_cli.registry.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.registry.memory import Memory
 from pom_cli.registry.port43 import ask_whois
 from pom_cli.registry.rdap import ask_rdap
@@ -47,13 +46,14 @@ def look_up(question: Question, seconds: float) -> Seen:
         known, stale = memory.load(question.data_dir), False
     sources, waits = _sources(question, known), _waits(known, now)
     first = _round(sources, waits, now, deadline)
+    answer, last = decisive(first), _last(known, question.domain)
     again: tuple[Answer, ...] = ()
-    if _startling(decisive(first), _last(known, question.domain), now) and deadline.ends > time.monotonic():
+    if answer and last and startles(answer, last, now):
         again = _round(_second(question, sources, first), waits, now, deadline)
     memory.change(question.data_dir, partial(_remember, question.domain, first, again, waits, now))
     if stale:
         bootstrap.refresh(question.data_dir, now, deadline)
-    return Seen(first, again)
+    return Seen(first, again, last)
 
 
 def _tld(question: Question) -> str:
@@ -116,21 +116,14 @@ def _ask(source: _Source, deadline: Deadline, last: bool) -> Answer:
 
 def _waits(known: Memory, now: datetime) -> dict[str, datetime]:
     """The waits that are not over. One further off than any that we set is none of ours (a clock was wrong)."""
-    kept = {key: memory.moment(value) for key, value in memory.part(known, "waits").items()}
+    kept = {key: moment(value) for key, value in memory.part(known, "waits").items()}
     latest = now + timedelta(seconds=_MOST)
     return {key: until for key, until in kept.items() if until and now < until <= latest}
 
 
 def _last(known: Memory, domain: str) -> datetime | None:
     entry = memory.part(known, "dates").get(domain)
-    return memory.moment(entry.get("expires_at")) if isinstance(entry, dict) else None
-
-
-def _startling(answer: Answer | None, last: datetime | None, now: datetime) -> bool:
-    """Is this worse than what is known: a date much nearer, or no domain any more?"""
-    if answer is None or last is None:
-        return False
-    return last > now if answer.expires is None else answer.expires < last - SLACK
+    return moment(entry.get("expires_at")) if isinstance(entry, dict) else None
 
 
 def _remember(
@@ -142,16 +135,18 @@ def _remember(
     known: Memory,
 ) -> None:
     """Keep the waits, and the date; a startling one only once it was read twice, now or in an earlier run."""
-    answer, dates = decisive(first), memory.part(known, "dates")
+    answer, second, dates = decisive(first), decisive(again), memory.part(known, "dates")
     known["waits"] = {key: utc(until) for key, until in {**_waits(known, now), **waits}.items()}
-    if answer is None:
-        return
-    said = utc(answer.expires) if answer.expires else "none"
-    entry = dates.get(domain)
-    doubted = entry.get("doubt") if isinstance(entry, dict) else None
-    if _startling(answer, _last(known, domain), now) and not agree(answer, decisive(again)) and said != doubted:
-        dates[domain] = {**dates[domain], "doubt": said}
-    elif answer.expires:
-        dates[domain] = {"expires_at": said}
-    else:
+    last = _last(known, domain)
+    if answer and last and startles(answer, last, now) and not agree(answer, second):
+        said = utc(answer.expires) if answer.expires else "none"
+        slip = second is not None and not startles(second, last, now)
+        if slip:
+            return
+        if dates[domain].get("doubt") != said:
+            dates[domain]["doubt"] = said
+            return
+    if answer and answer.expires:
+        dates[domain] = {"expires_at": utc(answer.expires)}
+    elif answer:
         dates.pop(domain, None)

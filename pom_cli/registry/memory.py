@@ -8,7 +8,6 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +47,6 @@ def part(known: Memory, name: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         table = known[name] = {}
     return table
-
-
-def moment(value: Any) -> datetime | None:
-    """An instant that was kept as text."""
-    try:
-        parsed = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from pom_cli.net import Deadline, Fault, NoAnswer, connect, fault_of
+from pom_cli.deadline import Deadline
+from pom_cli.faults import Fault, NoAnswer, fault_of
+from pom_cli.net import connect
 from pom_cli.registry.answer import Answer, Outcome
 from pom_cli.registry.opinion import second_opinion
 from pom_cli.registry.reader import UNPUBLISHED, order_of, read_whois
@@ -62,12 +64,10 @@ def decode(raw: bytes) -> str:
     """The text of an answer in any of the encodings that registries use; no byte is ever an error."""
     if b"\x1b$" in raw:
         return raw.decode("iso2022_jp", "replace")
-    for encoding in ("utf-8", "euc_kr"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin-1")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _servers(domain: str, deadline: Deadline, faults: list[Fault]) -> Iterator[Server]:

@@ -63,18 +63,24 @@ def order_of(text: str, domain: str) -> Order:
 def _gather(lines: list[Line], order: Order) -> _Facts:
     facts = _Facts()
     for at, line in enumerate(lines):
-        if line.comment:
-            continue
-        about, value = topic(line.label), line.value
-        if about is Topic.REMARK or (about is Topic.OTHER and not line.heading):
-            label, rest = sentence(value if about is Topic.REMARK else line.text)
-            about, value = topic(label), rest
-            if about not in _DATED or not _dated(value, order):
-                continue
-        value = value or next((other.text for other in below(lines, at)), "")
-        if value:
-            _note(facts, about, value, line, order)
+        if not line.comment:
+            about, value = _told(line, order)
+            value = value or next((other.text for other in below(lines, at)), "")
+            if value:
+                _note(facts, about, value, line, order)
     return facts
+
+
+def _told(line: Line, order: Order) -> tuple[Topic, str]:
+    """What a line is about, and its value: by its label, else as a sentence ("Record expires on 2027-03-01")."""
+    about = topic(line.label)
+    if line.heading or (about in _DATED and _dated(line.value, order)):
+        return about, line.value
+    if about in (*_DATED, Topic.REMARK, Topic.OTHER):
+        label, rest = sentence(line.value if about is Topic.REMARK else line.text)
+        if topic(label) in _DATED and _dated(rest, order):
+            return topic(label), rest
+    return about, line.value
 
 
 def _note(facts: _Facts, about: Topic, value: str, line: Line, order: Order) -> None:
@@ -179,7 +185,7 @@ def _without_date(lines: list[Line], facts: _Facts, why: str) -> Answer:
     sign = signs.meaning(lines)
     if sign and (not facts.record or sign[0] is Outcome.LIMITED):
         reason = "the registry has no such domain" if sign[0] is Outcome.FREE else f"it says: {clean(sign[1], 100)}"
-        return Answer("whois", sign[0], reason)
+        return Answer("whois", sign[0], reason, wait_s=signs.wait(lines) if sign[0] is Outcome.LIMITED else None)
     published = facts.record or facts.statuses or facts.names
     return _answer(Outcome.NO_DATE, UNPUBLISHED if published else "its answer cannot be read", facts)
 

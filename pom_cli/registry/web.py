@@ -1,13 +1,14 @@
-"""One GET with everything bounded: time, size, redirects, and where it may lead. For RDAP and its bootstrap registry."""
+"""One GET with everything bounded: time, size, redirects, and where it may lead. For RDAP and its bootstrap."""
 
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
+from pom_cli.deadline import Deadline
 from pom_cli.exchange import Origin, exchange, open_connection
+from pom_cli.faults import Fault, NoAnswer
 from pom_cli.http import REDIRECTS, place
-from pom_cli.net import Deadline, Fault, NoAnswer
 
 _HOPS = 4  # redirects; registries send a question on to one another
 
@@ -33,8 +34,7 @@ def get(url: str, accept: str, deadline: Deadline, size: int, trusted: bool = Fa
         target = page.headers.get("location", "")
         if page.status not in REDIRECTS or not target:
             return page
-        url = urljoin(url, target)
-        origin, path = _onward(url, origin)
+        url, origin, path = _onward(url, target, origin)
     raise _wrong("too many redirects")
 
 
@@ -58,14 +58,15 @@ def _one(origin: Origin, path: str, accept: str, deadline: Deadline, size: int, 
     return Page(answer.status, {name.lower(): value for name, value in reversed(answer.headers)}, answer.body)
 
 
-def _onward(url: str, before: Origin) -> tuple[Origin, str]:
+def _onward(url: str, target: str, before: Origin) -> tuple[str, Origin, str]:
     try:
+        url = urljoin(url, target)
         origin, path = place(url)
     except ValueError:
         raise _wrong("a redirect to an unreadable address") from None
     if before.scheme == "https" and origin.scheme != "https":
         raise _wrong("a redirect away from https")
-    return origin, path
+    return url, origin, path
 
 
 def _wrong(reason: str) -> NoAnswer:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from certificates import authority
+from certificates import authority, issue
 from pairs import POM, PYTHON, Cost, config, cost, paired, server
 
 LOOP = """
@@ -70,8 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = authority("bench")
-        leaf = root.issue("127.0.0.1")
-        ca, pair = root.write(folder / "ca.pem"), leaf.write(folder / "pair.pem")
+        ca, pair = root.write_public(folder / "ca.pem"), issue(root).write(folder / "pair.pem")
         with server("--tls", str(pair)) as port:
             more = f'health = {{ drift = false }}\ntls = {{ ca_file = "{ca}" }}'
             against_a_loop("200 https targets", folder, many(port, 200, "https"), [TLS_LOOP, str(ca)], more, 1.5)

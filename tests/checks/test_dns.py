@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from dns_server import REFUSED, SERVFAIL, Servers, dns_server, dripping, silent, zone
+from dns_faults import REFUSED, SERVFAIL, dripping, silent
+from dns_server import Servers, dns_server, zone
 
 from pom_cli.checks import Site, dns
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Status

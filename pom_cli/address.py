@@ -1,0 +1,82 @@
+"""Hosts, ports and URLs as the config, the command line and other machines write them: checked, never looked up."""
+
+import re
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from pom_cli.text import one_line
+
+# Underscores are not for host names (RFC 952), but the DNS has them and browsers take them.
+_NAME = re.compile(r"(?:(?!-)[a-z0-9_-]{1,63}\.)*(?!-)[a-z0-9_-]{1,63}\.?")
+_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?")
+_PORT = re.compile(r"(.*?)(?::([0-9]{1,5}))?")
+_NEVER_IN_A_URL = re.compile(r"[\s\"<>\\#]")
+
+
+def http_url(value: Any) -> str:
+    """An http or https URL with a host and no user, password or fragment. Raises ValueError for anything else."""
+    text = one_line(value)
+    parts = split_url(text)
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or "%" in parts.netloc:
+        raise ValueError("not a URL that can be asked")
+    if _NEVER_IN_A_URL.search(text) or parts.port == 0:
+        raise ValueError("not a URL that can be asked")
+    host(parts.hostname or "")
+    return text
+
+
+def split_url(text: str) -> SplitResult:
+    """`urlsplit` for text from outside: what it cannot read is a ValueError and nothing else."""
+    parts = urlsplit(text)
+    _ = parts.port  # raises ValueError for a port that is none
+    return parts
+
+
+def host_port(value: Any, default_port: int | None = None) -> tuple[str, int]:
+    """`"host:port"` or `"[::1]:port"`; the port may be absent where there is a default. Raises ValueError."""
+    text = one_line(value)
+    bare = text.count(":") > 1 and not text.startswith("[")  # an IPv6 address without a port
+    found = None if bare else _PORT.fullmatch(text)
+    name, digits = (found[1], found[2]) if found else (text, None)
+    number = int(digits) if digits else default_port
+    if number is None or not 0 < number < 65536:
+        raise ValueError("not a port")
+    return host(name), number
+
+
+def host(text: str) -> str:
+    """A host as it goes over the wire: lower case, IDNA, an IPv6 address without its brackets. Raises ValueError."""
+    if text.startswith("[") or ":" in text:
+        from ipaddress import IPv6Address
+
+        bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        IPv6Address(bare)
+        return bare.lower()
+    name = idna(text).lower()
+    if len(name) > 253 or not _NAME.fullmatch(name):
+        raise ValueError("not a host name")
+    if _NUMBER.fullmatch(name):
+        # Resolvers read 127.1 and 0x7f000001 as addresses; who writes them has more likely made a mistake.
+        from ipaddress import IPv4Address
+
+        IPv4Address(name)
+    return name
+
+
+def idna(name: str) -> str:
+    """The host name as it goes over the wire (IDNA, RFC 3490). Raises ValueError where no host can be called so."""
+    if name.isascii():
+        return name
+    return name.encode("idna").decode("ascii")
+
+
+def is_loopback(name: str) -> bool:
+    """Is this host (as `host` gives it) this very machine, by its address or by its name (RFC 6761, 6.3)."""
+    if name[:1].isdigit() or ":" in name:
+        from ipaddress import ip_address
+
+        try:
+            return ip_address(name).is_loopback
+        except ValueError:
+            return False
+    return name == "localhost" or name.endswith(".localhost")

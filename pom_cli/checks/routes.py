@@ -1,0 +1,210 @@
+"""routes: every configured path must answer with a 2xx, or with the status that is given for it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from pom_cli.checks import Site
+from pom_cli.cover import down
+from pom_cli.faults import EXPIRED, Fault
+from pom_cli.lanes import longest
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict
+from pom_cli.outcome import Outcome, phrase, told, without_query
+from pom_cli.table import Table
+from pom_cli.text import clean
+from pom_cli.web_table import headers, on_site
+
+ALERTS = ("route",)
+COVERED: Mapping[str, Callable[[State], bool]] = {"route": down}
+INTERVAL: timedelta | None = None
+NETWORK = True
+
+_PATH = 'a path like "/login"'
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path and what it must answer; no status given: any 2xx."""
+
+    path: str
+    status: tuple[int, ...] = ()
+
+    def expects(self, code: int) -> bool:
+        return code in self.status if self.status else 200 <= code < 300
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked at `root`, a URL without a path. Times are in seconds."""
+
+    root: str
+    routes: tuple[Route, ...]
+    timeout_s: float = 10.0
+    attempts: int = 2
+    pause_s: float = 2.0  # before the bad ones are asked again
+    headers: Mapping[str, str] = field(default_factory=dict)
+    verify: bool = True
+    ca_file: str | None = None
+    tls_tells: bool = False  # the target's tls check tells of an expired certificate, so that routes need not
+
+    @property
+    def budget(self) -> float:
+        return self.attempts * longest(len(self.routes), self.timeout_s) + (self.attempts - 1) * self.pause_s
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The last attempt at one path."""
+
+    outcome: Outcome
+    attempts: int = 1
+
+
+def default(site: Site) -> bool:
+    return False
+
+
+def adhoc(site: Site) -> bool:
+    return False
+
+
+def parse(table: Table, site: Site) -> Settings:
+    """The Settings from a target's `routes` table."""
+    parts = urlsplit(site.url)
+    return Settings(
+        root=f"{parts.scheme}://{parts.netloc}",
+        routes=_routes(table, site),
+        timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
+        attempts=table.integer("attempts", 2, 1, 10),
+        headers=headers(table),
+        verify=site.verify,
+        ca_file=site.ca_file,
+        tls_tells=site.tls,
+    )
+
+
+def subjects(settings: Settings) -> tuple[str, ...]:
+    return tuple(route.path for route in settings.routes)
+
+
+def look(settings: Settings) -> tuple[Seen, ...]:
+    """Every path; the bad ones again, all together after one pause, until none is bad or the attempts are used up."""
+    seen = dict(zip(settings.routes, map(Seen, _ask(settings, settings.routes)), strict=True))
+    for attempt in range(2, settings.attempts + 1):
+        bad = [route for route, one in seen.items() if status_of(one.outcome, route) is not OPERATIONAL]
+        if not bad:
+            break
+        time.sleep(settings.pause_s)
+        seen |= {route: Seen(outcome, attempt) for route, outcome in zip(bad, _ask(settings, bad), strict=True)}
+    return tuple(seen.values())
+
+
+def _ask(settings: Settings, routes: Sequence[Route]) -> list[Outcome]:
+    from pom_cli.http import place
+    from pom_cli.lanes import Errand, walk
+
+    origin, _ = place(settings.root)
+    errand = Errand(origin, settings.timeout_s, settings.headers, settings.verify, settings.ca_file)
+    return walk([place(settings.root + route.path)[1] for route in routes], errand)
+
+
+def judge(seen: tuple[Seen, ...], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
+    """A Finding for each path. What is known from before changes nothing."""
+    return [_finding(route, one, settings) for route, one in zip(settings.routes, seen, strict=True)]
+
+
+def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
+    outcome = seen.outcome
+    status, summary = status_of(outcome, route), summarize(outcome, route, settings.root)
+    detail: dict[str, Any] = {"url": without_query(settings.root + route.path), "attempts": seen.attempts}
+    if isinstance(outcome, Fault):
+        told_elsewhere = outcome.reason == EXPIRED and settings.tls_tells
+        return Finding(
+            subject=route.path,
+            status=status,
+            summary=summary,
+            verdicts={"route": Verdict(UNKNOWN if told_elsewhere else status, summary)},
+            detail={"phase": outcome.phase, **detail},
+            answered=outcome.blame == "certificate",
+        )
+    return Finding(
+        subject=route.path,
+        status=status,
+        summary=summary,
+        verdicts={"route": Verdict(status, summary)},
+        latency_ms=round(outcome.total_ms),
+        detail={"http_status": outcome.status, "address": outcome.address, **detail},
+    )
+
+
+def status_of(outcome: Outcome, route: Route) -> Status:
+    """What an answer, or the lack of one, makes of its path."""
+    if isinstance(outcome, Fault):
+        return outcome.status
+    return OPERATIONAL if route.expects(outcome.status) and not outcome.flaw else ERROR
+
+
+def summarize(outcome: Outcome, route: Route, root: str) -> str:
+    """`200 OK`, `404 Not Found, not 2xx`, `302 Found to /login, not 2xx`, `connection refused`."""
+    if isinstance(outcome, Fault):
+        return told(outcome)
+    if not route.expects(outcome.status):
+        wanted = " or ".join(map(str, route.status)) or "2xx"
+        return f"{phrase(outcome)}{_onward(outcome.headers, root)}, not {wanted}"
+    return f"{outcome.status}, but {outcome.flaw}" if outcome.flaw else phrase(outcome)
+
+
+def _onward(found: list[tuple[str, str]], root: str) -> str:
+    """` to /login`: where an answer redirects, without the query, which may hold a key and differs each time."""
+    location = next((value for name, value in found if name.lower() == "location"), "")
+    # What a header carries beyond ASCII is UTF-8 where it is anything; the parser read it as Latin-1.
+    text = location.encode("latin-1", "replace").decode("utf-8", "replace").strip()
+    text = text.removeprefix(root) if text.startswith(f"{root}/") else text
+    return f" to {clean(without_query(text), 80)}" if text else ""
+
+
+def _routes(table: Table, site: Site) -> tuple[Route, ...]:
+    """The paths of the config, each once."""
+    if "paths" not in table.data:
+        table.missing("paths", 'a list like ["/", "/login"]')
+    found: dict[str, Route] = {}
+    for each in table.tables("paths"):
+        route = _route(each, site)
+        if route and route.path in found:
+            table.problems.append(f"{each.path}: {route.path!r} is not a new path; give each path once")
+        elif route:
+            found[route.path] = route
+    if table.data.get("paths") == []:
+        table.problem("paths", 'a list with at least one path, like ["/", "/login"]')
+    return tuple(found.values())
+
+
+def _route(table: Table, site: Site) -> Route | None:
+    if "" in table.data:
+        try:
+            return Route(_path(table.data[""], site))
+        except ValueError:
+            table.problems.append(f"{table.path}: {clean(repr(table.data['']), 80)} is not {_PATH}")
+            return None
+    if "path" not in table.data:
+        table.missing("path", _PATH)
+    path = table.read("path", "", lambda value: _path(value, site), _PATH)
+    usual: tuple[int, ...] = ()
+    status = table.read("status", usual, _statuses, "an HTTP status like 301, or a list of them")
+    table.finish()
+    return Route(path, status) if path else None
+
+
+def _path(value: Any, site: Site) -> str:
+    on_site(value, site)
+    return str(value)
+
+
+def _statuses(value: Any) -> tuple[int, ...]:
+    codes = value if isinstance(value, list) else [value]
+    if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
+        raise ValueError(value)
+    return tuple(codes)

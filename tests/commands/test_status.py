@@ -1,0 +1,201 @@
+"""pom status, pom alerts and pom prune, as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from postmark_server import PostmarkServer
+from web_server import WebServer, answer
+
+from pom_cli import cli
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    with WebServer() as server:
+        server.on("/", answer(200))
+        server.on("/blog", answer(200))
+        yield server
+
+
+@pytest.fixture
+def postmark() -> Iterator[PostmarkServer]:
+    with PostmarkServer(token="right-token") as server:
+        yield server
+
+
+@pytest.fixture
+def config(tmp_path: Path, web: WebServer, postmark: PostmarkServer) -> Path:
+    path = tmp_path / "pom.toml"
+    path.write_text(
+        f'[instance]\nname = "hetzner"\ndata_dir = "{tmp_path / "data"}"\n[offline]\nwitnesses = []\n'
+        f'[alerts]\nto = ["ops@example.com"]\npostmark = {{ url = "{postmark.url}" }}\n'
+        f'[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+        f'[targets.blog]\nurl = "{web.url("/blog")}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+    )
+    return path
+
+
+@pytest.fixture
+def run(config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("POM_POSTMARK_TOKEN", "right-token")
+
+    def run_(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(["--config", str(config), *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_
+
+
+def status(run: Run) -> dict[str, Any]:
+    return json.loads(run("status", "--json")[1])
+
+
+def test_before_anything_was_checked_nothing_is_known(run: Run) -> None:
+    code, out, _ = run("status")
+    assert code == 1
+    assert "shop: unknown" in out
+
+
+def test_the_first_line_says_whether_anything_is_wrong_since_when_and_who_knows(run: Run, web: WebServer) -> None:
+    run("check")
+    code, out, _ = run("status")
+    assert (code, out.splitlines()[0]) == (0, "hetzner: all 2 operational")
+    web.on("/", answer(500))
+    run("check")
+    code, out, _ = run("status")
+    assert code == 1
+    first, *others = out.splitlines()
+    assert first.startswith("hetzner: 1 of 2 not operational since ")
+    assert first.endswith(": shop error; 1 open alert, told")
+    assert others[0].startswith("shop: error since "), "the worst stands first"
+    assert others[1].startswith("blog: operational since ")
+    assert others[2].startswith("alert: shop health: error since ")
+
+
+def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
+    web.on("/", answer(500))
+    run("check")
+    found = status(run)
+    assert set(found) == {
+        "instance", "generated_at", "status", "offline", "targets", "alerts", "undelivered", "peers"
+    }  # fmt: skip
+    assert (found["instance"], found["status"], found["offline"]) == ("hetzner", "error", False)
+    shop = next(target for target in found["targets"] if target["name"] == "shop")
+    assert {"name", "url", "status", "since", "checks", "uptime", "latency", "incident"} <= set(shop)
+    assert set(shop["checks"][0]) == {
+        "kind", "subject", "status", "since", "checked_at", "latency_ms", "summary", "detail"
+    }  # fmt: skip
+    assert set(shop["uptime"]) == {"24h", "7d", "30d"}
+    assert set(shop["uptime"]["24h"]) == {"percent", "coverage"}
+    assert set(shop["latency"]) == {"median_ms", "p95_ms", "baseline_ms", "drift"}
+    assert set(shop["incident"]) == {
+        "target", "alert", "started_at", "ended_at", "duration_s", "worst", "summary", "notices"
+    }  # fmt: skip
+    assert shop["incident"]["notices"][0]["recipients"] == ["ops@example.com"]
+    assert set(found["alerts"][0]) == {
+        "target", "alert", "status", "since", "announced_at", "subjects", "summary"
+    }  # fmt: skip
+
+
+def test_some_targets_only(run: Run) -> None:
+    run("check")
+    assert run("status", "blog")[1].splitlines()[0] == "hetzner: blog operational"
+    assert [target["name"] for target in json.loads(run("status", "blog", "--json")[1])["targets"]] == ["blog"]
+    assert run("status", "blok")[0] == 2
+
+
+def test_a_target_that_is_taken_out_of_the_config_disappears_at_once(run: Run, config: Path, web: WebServer) -> None:
+    web.on("/", answer(500))
+    run("check")
+    text = config.read_text()
+    config.write_text(text[: text.index("[targets.shop]")] + text[text.index("[targets.blog]") :])
+    found = status(run)
+    assert [target["name"] for target in found["targets"]] == ["blog"]
+    assert found["alerts"] == []
+    assert run("status")[0] == 0
+
+
+def test_on_a_terminal_it_is_a_table_that_fits_and_has_colour(run: Run, config: Path, web: WebServer) -> None:
+    web.on("/", answer(500))
+    run("check")
+    for columns in (200, 80, 40):
+        text = on_a_terminal([sys.executable, "-m", "pom_cli", "--config", str(config), "status"], columns)
+        assert "\x1b[" in text
+        assert "error" in text
+        assert "shop" in text
+
+
+def on_a_terminal(command: list[str], columns: int) -> str:
+    """What a command writes to a terminal so many columns wide."""
+    main, side = pty.openpty()
+    environ = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "TERM": "xterm-256color"}
+    process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=environ)
+    os.close(side)
+    written = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(main)
+    process.wait(20)
+    return written.decode()
+
+
+def test_what_cannot_be_delivered_is_seen_in_status_alerts_and_the_exit_code(
+    run: Run, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POM_POSTMARK_TOKEN", "wrong-token")
+    web.on("/", answer(500))
+    code, _, err = run("check")
+    assert code == 3
+    assert "alerts are not delivered: postmark to ops@example.com" in err
+    assert "wrong-token" not in err
+    assert run("status")[0] == 3
+    assert status(run)["undelivered"] == 1
+    code, out, _ = run("alerts")
+    assert code == 3
+    assert "given up: ops@example.com by postmark" in out
+    monkeypatch.setenv("POM_POSTMARK_TOKEN", "right-token")
+    code, out, _ = run("alerts", "retry")
+    assert code == 0
+    assert "still undelivered: 0" in out
+    assert run("status")[0] == 1
+
+
+def test_alerts_test_sends_one_real_message_through_the_real_path(run: Run, postmark: PostmarkServer) -> None:
+    code, out, _ = run("alerts", "test")
+    assert code == 0
+    assert out.startswith("delivered ")
+    assert postmark.subjects == ["[PoM hetzner] test message"]
+    assert json.loads(run("alerts", "--json")[1]) == {"alerts": [], "outbox": []}
+
+
+def test_alerts_test_says_where_it_cannot_arrive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POM_POSTMARK_TOKEN", "wrong-token")
+    code, out, _ = run("alerts", "test")
+    assert code == 3
+    assert out.startswith("given up: ops@example.com by postmark")
+
+
+def test_prune_says_rows_and_bytes(run: Run) -> None:
+    run("check")
+    code, out, _ = run("prune")
+    assert code == 0
+    assert out.startswith("pruned 0 rows, 0 bytes of ")
+    assert json.loads(run("prune", "--json")[1]) == {"rows": 0, "bytes": 0}
