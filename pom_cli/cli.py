@@ -13,6 +13,8 @@ COMMANDS = {
     "check": "Look at targets, store what was seen, alert.",
     "status": "The whole picture at a glance.",
     "alerts": "Open alerts and the outbox; test it, retry it.",
+    "silence": "Keep a target quiet for a while.",
+    "runbook": "What to do about an alert.",
     "prune": "Delete history older than the retention.",
     "init": "Write a first config for these sites.",
     "config": "Check or show the config.",

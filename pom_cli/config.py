@@ -5,14 +5,15 @@ The table of alerts is read in audience.py, those of the targets in targets.py.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pom_cli import audience, places, secrets, targets
 from pom_cli.address import host_port, is_loopback
 from pom_cli.audience import Alerts
+from pom_cli.checks import KINDS
 from pom_cli.errors import ConfigError, UsageError
 from pom_cli.secrets import Secrets
 from pom_cli.table import Table, shown
@@ -22,6 +23,9 @@ from pom_cli.targets import Ops as Ops
 from pom_cli.targets import Target as Target
 from pom_cli.targets import site_of as site_of
 from pom_cli.text import clean, one_line
+
+if TYPE_CHECKING:
+    from pom_cli.silences import Window
 
 WITNESSES = ("1.1.1.1:443", "9.9.9.9:443")
 
@@ -69,8 +73,11 @@ class Config:
     targets: Mapping[str, Target]
     peers: Mapping[str, Peer]
     secrets: Secrets = field(repr=False)
+    silences: tuple["Window", ...] = ()
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict, repr=False)  # every key, defaults included, as in TOML
+    text: str = field(default="", repr=False)  # what it was read from
+    broken: tuple[str, ...] | None = None  # in a timer's run: what is wrong with the file, for which a copy stands in
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -100,7 +107,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Config:
     top.finish()
     if top.problems:
         raise ConfigError(top.problems)
-    return config
+    return replace(config, text=text)
 
 
 def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
@@ -123,9 +130,19 @@ def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
         targets=found,
         peers=peers,
         secrets=known,
+        silences=_silences(top, [*found, *peers]),
         warnings=tuple(warnings),
         effective=top.effective,
     )
+
+
+def _silences(top: Table, names: list[str]) -> tuple["Window", ...]:
+    top.known.add("silences")
+    if "silences" not in top.data:
+        return ()
+    from pom_cli import silences
+
+    return silences.read(top, names, tuple(KINDS))
 
 
 def _instance(table: Table, path: Path, environ: Mapping[str, str]) -> Instance:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from pom_cli import checks
-from pom_cli.config import Target
 from pom_cli.model import ERROR, UNREACHABLE, State
+from pom_cli.targets import Target, explained_by
 
 
 def held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]) -> str:
@@ -14,21 +14,13 @@ def held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], h
     if own and alert in covered and covered[alert](own):
         return "cover"
     explained = alert in covered or alert == "health"
-    return "cover" if explained and any(down(health.get(name)) for name in explaining(target, targets)) else ""
+    return (
+        "cover"
+        if explained and any(down(health.get(name)) for name in explained_by(target.name, targets) - {target.name})
+        else ""
+    )
 
 
 def down(health: State | None) -> bool:
     """Is this health known to be unreachable or in error."""
     return health is not None and health.known in (UNREACHABLE, ERROR)
-
-
-def explaining(target: Target, targets: Mapping[str, Target]) -> set[str]:
-    """Every target that this one depends on, however deep."""
-    found: set[str] = set()
-    waiting = list(target.depends_on)
-    while waiting:
-        name = waiting.pop()
-        if name in targets and name not in found:
-            found.add(name)
-            waiting.extend(targets[name].depends_on)
-    return found

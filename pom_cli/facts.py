@@ -39,6 +39,12 @@ def _target(target: Target) -> dict[str, Any]:
     }
     settings = {kind: check.settings for kind, check in target.checks.items()}
     facts["health_url"] = getattr(settings.get("health"), "url", "")
+    cors = settings.get("cors")
+    facts |= {
+        f"{prefix}{name}": getattr(cors, name, "")
+        for name, prefix in (("url", "cors_"), ("origin", ""), ("method", ""))
+    }
+    facts["runbook"] = target.runbook
     facts["domain"] = getattr(settings.get("whois"), "domain", "")
     facts["test_ssh"] = getattr(settings.get("tests"), "ssh", "")
     facts["test_command"] = getattr(settings.get("tests"), "command", "")

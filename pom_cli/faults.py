@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 Phase = Literal["dns", "connect", "tls", "send", "headers", "body"]
 Blame = Literal["target", "certificate", "ours"]
 
+HOSTWIDE: tuple[Phase, ...] = ("dns", "connect", "tls")  # a fault in one of these says nothing of what was to be asked
+
 _STATUS: dict[Blame, Status] = {"target": UNREACHABLE, "certificate": ERROR, "ours": UNKNOWN}
 _REASONS = {
     errno.ECONNREFUSED: "connection refused",
     errno.ECONNRESET: "connection reset",
     errno.ECONNABORTED: "connection reset",
     errno.EPIPE: "connection reset",
+    errno.ENOTCONN: "connection reset",  # before it was used
     errno.EHOSTUNREACH: "no route to the host",
     errno.ENETUNREACH: "network unreachable",
     errno.ETIMEDOUT: "no answer",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pom_cli.deadline import Deadline
 from pom_cli.exchange import Answer, Connection, Origin, exchange, open_connection
-from pom_cli.faults import Fault, NoAnswer
+from pom_cli.faults import HOSTWIDE, Fault, NoAnswer
 from pom_cli.stream import TooLong
 
 MOST = 4  # requests of one origin that move at once
@@ -16,7 +16,6 @@ _STUCK = 4  # one that is unanswered after this share of its time only waits: an
 _TICK_S = 0.05
 _AHEAD = 5  # ticks: where the rest would take longer at the present pace, another connection is worth it
 _SPARE = threading.BoundedSemaphore(256)  # connections beyond the first of each origin, in the whole process
-HOSTWIDE = ("dns", "connect", "tls")  # a fault in one of these phases says nothing of the path
 NOT_ASKED = Fault("connect", "not asked: the paths before it took too long", "ours")
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pom_cli import checks, outbox
+from pom_cli import checks, mesh_view, outbox
 from pom_cli.config import Config, Target
+from pom_cli.mesh import ALERTS as PEER_ALERTS
 from pom_cli.model import OPERATIONAL, UNKNOWN, Key, State, Status, worst
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
@@ -22,7 +23,8 @@ INSTANCE_ALERTS = ("monitoring-offline", "checks-overdue", "delivery-failed", "c
 
 def status(db: sqlite3.Connection, config: Config, now: datetime, names: Iterable[str] = ()) -> dict[str, Any]:
     """`/api/status`: only what the config names today. `names` picks targets, all for none."""
-    wanted = list(names) or list(config.targets)
+    chosen = list(names)
+    wanted = chosen or list(config.targets)
     stored = results.load(db)
     alerts = [alert for alert in alert_rows.load(db).values() if configured(config, alert.target, alert.alert)]
     found = targets(db, config, [config.targets[name] for name in wanted], stored, alerts, now)
@@ -32,9 +34,9 @@ def status(db: sqlite3.Connection, config: Config, now: datetime, names: Iterabl
         "status": worst(Status(one["status"]) for one in found).value,
         "offline": any(alert.alert == "monitoring-offline" and alert.open for alert in alerts),
         "targets": found,
-        "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, wanted)],
+        "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, chosen)],
         "undelivered": len(outbox.undelivered(db, config)),
-        "peers": [],
+        "peers": mesh_view.peers(db, config, now),
     }
 
 
@@ -42,13 +44,15 @@ def configured(config: Config, target: str, alert: str) -> bool:
     """Does the config of today name what this alert is about."""
     if not target:
         return alert in INSTANCE_ALERTS
+    if target in config.peers and alert in PEER_ALERTS:
+        return alert != "peer-missing" or config.peers[target].on_missing != "ignore"
     if target in config.targets:
         return any(alert in checks.load(kind).ALERTS for kind in config.targets[target].checks)
     return False
 
 
 def _about(alert: Alert, names: Sequence[str]) -> bool:
-    return not alert.target or alert.target in names
+    return not names or not alert.target or alert.target in names
 
 
 def _age(alert: Alert) -> tuple[float, str, str]:
@@ -115,16 +119,23 @@ def holds_ms(interval: timedelta) -> int:
 
 def _standing(target: Target, stored: Mapping[Key, Stored]) -> dict[str, Any]:
     """Status, since and checks. A kind that has never been looked at has no say in them."""
-    rows = []
-    states: list[State] = []
-    for kind, check in target.checks.items():
-        for subject in checks.load(kind).subjects(check.settings):
-            one = stored.get(Key(target.name, kind, subject))
-            if one:
-                states.append(one.state)
-                rows.append(_check_json(kind, subject, one.state))
-    status_, since = standing(states)
-    return {"status": status_.value, "since": None if since is None else utc(since), "checks": rows}
+    seen = seen_of(target, stored)
+    status_, since = standing([state for _, _, state in seen])
+    return {
+        "status": status_.value,
+        "since": None if since is None else utc(since),
+        "checks": [_check_json(*one) for one in seen],
+    }
+
+
+def seen_of(target: Target, stored: Mapping[Key, Stored]) -> list[tuple[str, str, State]]:
+    """Kind, subject and state of all that the config names of a target and that was ever looked at."""
+    keys = [
+        Key(target.name, kind, subject)
+        for kind, check in target.checks.items()
+        for subject in checks.load(kind).subjects(check.settings)
+    ]
+    return [(key.kind, key.subject, stored[key].state) for key in keys if key in stored]
 
 
 def standing(states: Sequence[State]) -> tuple[Status, datetime | None]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pom_cli import checks, cover, evidence, pool
+from pom_cli import checks, cover, evidence, pool, standby
 from pom_cli.config import Check, Config, Target
 from pom_cli.delivery import deliver
 from pom_cli.evidence import Network
@@ -27,8 +27,10 @@ from pom_cli.model import (
     Verdict,
 )
 from pom_cli.settle import Case, settle
+from pom_cli.silences import Quiet, silenced
 from pom_cli.states import advance, condition, without_network
 from pom_cli.store import results, runs
+from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Record, Stored
 from pom_cli.store.spare import Database
 from pom_cli.text import clean
@@ -244,12 +246,14 @@ def _cases(
         looks.setdefault((job.target.name, job.kind), {})[one.key.subject] = one
     health = {key.target: have.state for key, have in stored.items() if key.kind == "health"}
     health |= {one.key.target: one.state for _, one in records if one.key.kind == "health"}
-    cases = _network_cases(config, records, network)
+    cases = standby.cases(config) + _network_cases(config, records, network)
+    quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
     for (name, kind), subjects in looks.items():
         states = {subject: one.state for subject, one in subjects.items()}
         for alert in checks.load(kind).ALERTS:
             seen = partial(_seen, db, alert, subjects, stored, network, now)
             held = cover.held(config.targets[name], kind, alert, config.targets, health)
+            held = held or ("silence" if silenced(quiet, name, kind, now) else "")
             cases.append(Case(condition(name, alert, states), held, seen))
     return cases
 

@@ -39,12 +39,15 @@ def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
 
     Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar, config,
     peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url, origin, method, and the lists paths, records
-    (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled in is left out.
+    (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled in is left out. `runbook` holds the
+    operator's own steps by alert, which are added, or stand instead.
     """
     worlds = _worlds(facts)
     section = SECTIONS.get(alert)
     applying = [step for step in (section.steps if section else ()) if _applies(step, facts.get("status"), worlds[0])]
-    return tuple(filled for step in applying if (filled := _filled(step, worlds)))
+    usual = tuple(filled for step in applying if (filled := _filled(step, worlds)))
+    own = facts.get("runbook", {}).get(alert)
+    return usual if own is None else own.steps if own.instead else usual + own.steps
 
 
 def numbered(lines: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What the commands share: the config in use, the database in use, and one way to complain and to end."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,29 @@ def config(context: click.Context) -> "Config":
     return config.load(places.find(context.obj, os.environ), os.environ)
 
 
+def config_for_timer(context: click.Context) -> "Config":
+    """The config for a timer's run or `pom serve`: while the file is broken the last one that loaded well.
+
+    Its `broken` then says what is wrong, which is complained of here. Raises UsageError or ConfigError where there is no
+    such copy.
+    """
+    from pom_cli import owner, places, standby
+
+    loaded = standby.load(places.find(context.obj, os.environ), os.environ)
+    owner.become(loaded.instance.data_dir)
+    complain(loaded.broken or ())
+    if loaded.broken:
+        complain(["the config is broken: working with the last one that loaded well"])
+    complain(filter(None, [standby.keep(loaded, os.environ)]))
+    return loaded
+
+
 def database(loaded: "Config") -> "Database":
-    """The database in use, made on first use."""
+    """The database in use, made on first use. From here on root is the user to whom its folder belongs."""
+    from pom_cli import owner
     from pom_cli.store.spare import Database
 
+    owner.become(loaded.instance.data_dir)
     return Database(loaded.instance.data_dir / "pom.db", os.environ)
 
 
@@ -57,3 +76,23 @@ def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
 
             raise UsageError(f"{shown(name)} is not a target{nearest(name, loaded.targets)}")
     return [loaded.targets[name] for name in listed] or list(loaded.targets.values())
+
+
+def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], list[str]]":
+    """Shell completion with these names: kinds, targets, peers, alerts. A config that does not load has none to give."""
+
+    def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        from pom_cli.checks import KINDS
+        from pom_cli.errors import PomError
+        from pom_cli.procedures import SECTIONS
+
+        names = {"kinds": list(KINDS), "alerts": list(SECTIONS)}
+        try:
+            loaded = config(context.find_root())
+        except PomError:
+            pass
+        else:
+            names |= {"targets": list(loaded.targets), "peers": list(loaded.peers)}
+        return [name for one in what for name in names.get(one, ()) if name.startswith(begun)]
+
+    return complete

@@ -191,7 +191,7 @@ def shown(value: Any, key: str = "") -> str:
 
 
 def _shown(value: Any, key: str, depth: int) -> str:
-    if names_a_secret(key) or (key == "headers" and not isinstance(value, dict | list)):
+    if names_a_secret(key) or (key == "headers" and isinstance(value, str) and ":" in value):
         return HIDDEN
     if isinstance(value, str):
         return repr(without_passwords(value)[:_LONGEST])

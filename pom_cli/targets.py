@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +41,23 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """The operator's own steps for one kind of alert: `instead` of the runbook's, or after them."""
+
+    steps: tuple[str, ...]
+    instead: bool
+
+
+@dataclass(frozen=True)
 class Target:
-    """One production site; `checks` is by kind."""
+    """One production site; `checks` is by kind, `runbook` by kind of alert."""
 
     name: str
     site: Site
     ops: Ops
     depends_on: tuple[str, ...]
     checks: Mapping[str, Check]
+    runbook: Mapping[str, Steps] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -96,6 +105,7 @@ def _target(name: str, table: Table, instance: "Instance", warnings: list[str]) 
     interval = table.duration("interval", USUAL_INTERVAL, "5m", low="1s", high="30d")
     ops = _ops(table.table("ops"))
     depends_on = table.texts("depends_on", expected="a list of targets' names")
+    runbook = _runbook(table)
     site = _site(name, url, interval, table.data.get("tls"), instance)
     found = {}
     for kind in KINDS:
@@ -103,7 +113,27 @@ def _target(name: str, table: Table, instance: "Instance", warnings: list[str]) 
         if check:
             found[kind] = check
     table.finish()
-    return Target(name, site, ops, depends_on, found)
+    return Target(name, site, ops, depends_on, found, runbook)
+
+
+def _runbook(table: Table) -> dict[str, Steps]:
+    """`runbook = { health = ["instead of the usual steps"], tls-expiry = { add = ["after the usual ones"] } }`."""
+    table.known.add("runbook")
+    if "runbook" not in table.data:
+        return {}
+    from pom_cli.procedures import SECTIONS
+
+    own, found = table.table("runbook"), {}
+    expected = "a list of steps, or { add = [steps] }"
+    for alert in SECTIONS:
+        if isinstance(own.data.get(alert), dict):
+            more = own.table(alert)
+            found[alert] = Steps(more.texts("add", (), expected), instead=False)
+            more.finish()
+        elif steps := own.texts(alert, (), expected):
+            found[alert] = Steps(steps, instead=True)
+    own.finish()
+    return found
 
 
 def _site(name: str, url: str, interval: timedelta, tls: Any, instance: "Instance") -> Site:

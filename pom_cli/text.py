@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-# C0 and C1 controls, line and paragraph separators, and the bidirectional overrides that can reorder what is read.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 _SECRET_NAME = re.compile(r"token|password|passwd|secret|api.?key|authorization|cookie", re.IGNORECASE)
 _QUERY = re.compile(r"([?&])([^=&#\s]*)=([^&#\s]*)")
 HIDDEN = "(hidden)"
@@ -12,13 +10,18 @@ HIDDEN = "(hidden)"
 
 def clean(text: str, limit: int = 200) -> str:
     """One printable line of at most `limit` characters."""
-    line = " ".join(_UNSAFE.sub(" ", text[: limit * 4]).split())
+    line = " ".join(_harmless(text[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def printable(text: str) -> str:
     """Several lines, each without what a terminal obeys; unlike `clean` it keeps the lines and their indentation."""
-    return "\n".join(_UNSAFE.sub(" ", line).rstrip() for line in text.splitlines())
+    return "\n".join(_harmless(line).rstrip() for line in text.splitlines())
+
+
+def _harmless(line: str) -> str:
+    """Without controls, separators, invisible characters, and those that reorder what is read."""
+    return line if line.isprintable() else "".join(one if one.isprintable() else " " for one in line)
 
 
 def one_line(value: Any) -> str:

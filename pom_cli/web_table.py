@@ -3,9 +3,11 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from pom_cli.address import http_url, idna
 from pom_cli.checks import Site
 from pom_cli.exchange import DEFAULT_PORTS, is_header
-from pom_cli.table import Table, http_url, idna
+from pom_cli.table import Table
+from pom_cli.text import clean
 
 
 def url(table: Table, site: Site) -> str:
@@ -34,11 +36,12 @@ def is_at(url: str, site: Site) -> bool:
 
 
 def headers(table: Table) -> dict[str, str]:
-    """`headers`, a table of what goes along with each request."""
-    return table.read("headers", {}, _headers, 'a table of HTTP headers like { Accept = "text/html" }')
-
-
-def _headers(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(v, str) and is_header(k, v) for k, v in value.items()):
-        raise ValueError
-    return dict(value)
+    """The requests' own headers. A mistake is told without the value, which may be a secret."""
+    given: Any = table.read("headers", {}, lambda value: value, "")
+    if not isinstance(given, dict):
+        table.problems.append(f'{table.at("headers")}: not a table of HTTP headers like {{ Accept = "text/html" }}')
+        return {}
+    for name, value in given.items():
+        if not isinstance(value, str) or not is_header(name, value):
+            table.problems.append(f'{table.at("headers")}.{clean(name, 40)}: not a header like Accept = "text/html"')
+    return given

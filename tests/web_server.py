@@ -80,6 +80,10 @@ class WebServer:
         for thread in self._threads[1:]:
             thread.join(10)
 
+    def present(self, tls: Issued) -> None:
+        """From now on another certificate."""
+        self._context = _context(tls)
+
     def on(self, path: str, *scripts: Script) -> None:
         """What a request of `path` gets: each request the next script, the last one ever after."""
         self._scripts[path] = list(scripts)

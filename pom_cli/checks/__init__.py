@@ -27,7 +27,10 @@ from pom_cli.table import Table
 KINDS = {
     "health": "an HTTP request that must answer as expected, and its latency",
     "tls": "the certificate and the handshake of each host",
+    "routes": "paths that must answer, each with a 2xx or the status given for it",
     "dns": "DNS records that must be as expected",
+    "whois": "when the domain expires, over RDAP or WHOIS",
+    "cors": "which origins a browser lets in, and which it must not",
 }
 
 

@@ -4,18 +4,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
 
-from pom_cli import expect
+from pom_cli import expect, web_table
 from pom_cli.checks import Site
 from pom_cli.drift import Drift, Rule, assess, describe
-from pom_cli.exchange import DEFAULT_PORTS, Answer
+from pom_cli.exchange import Answer
 from pom_cli.expect import Expected
 from pom_cli.faults import EXPIRED, Fault
 from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.outcome import Outcome, figures, status_of, summarize, without_query
-from pom_cli.table import Table, http_url, idna
+from pom_cli.table import Table
 from pom_cli.text import clean
 
 ALERTS = ("health", "latency-drift")
@@ -64,17 +62,17 @@ def adhoc(site: Site) -> bool:
 
 def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `health` table."""
-    url = _url(table, site)
+    url = web_table.url(table, site)
     return Settings(
         url=url,
         timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
         attempts=table.integer("attempts", 2, 1, 10),
         expected=expect.parse(table),
-        headers=_headers(table),
+        headers=web_table.headers(table),
         verify=site.verify,
         ca_file=site.ca_file,
         drift=_drift(table),
-        tls_tells=site.tls and _is_at(url, site),
+        tls_tells=site.tls and web_table.is_at(url, site),
     )
 
 
@@ -174,44 +172,6 @@ def _speed(drift: Drift, before: Past, rule: Rule | None) -> Verdict:
         return Verdict(DEGRADED, describe(drift))
     anew = before.drifting and drift.baseline_ms is None
     return Verdict(OPERATIONAL, "slow for so long that it is the usual now" if anew else "as fast as usual")
-
-
-def _url(table: Table, site: Site) -> str:
-    """`url`, or `path` on the target's own origin, or the target's url."""
-    if "path" not in table.data:
-        return table.url("url", site.url)
-    parts = urlsplit(site.url)
-
-    def at_origin(value: Any) -> str:
-        if not isinstance(value, str) or not value.startswith("/"):
-            raise ValueError(value)
-        return http_url(f"{parts.scheme}://{parts.netloc}{value}")
-
-    found = table.read("path", site.url, at_origin, 'a path like "/api/health"')
-    if "url" in table.data:
-        table.known.add("url")
-        table.problem("url", "possible beside path; give one of them")
-    return found
-
-
-def _is_at(url: str, site: Site) -> bool:
-    """Does this URL lead to the site's own host and port?"""
-    parts = urlsplit(url)
-    return (idna(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
-
-
-def _headers(table: Table) -> dict[str, str]:
-    """The request's own headers. A mistake is told without the value, which may be a secret."""
-    from pom_cli.exchange import is_header
-
-    given: Any = table.read("headers", {}, lambda value: value, "")
-    if not isinstance(given, dict):
-        table.problems.append(f'{table.at("headers")}: not a table of HTTP headers like {{ Accept = "text/html" }}')
-        return {}
-    for name, value in given.items():
-        if not isinstance(value, str) or not is_header(name, value):
-            table.problems.append(f'{table.at("headers")}.{clean(name, 40)}: not a header like Accept = "text/html"')
-    return given
 
 
 def _drift(table: Table) -> Rule | None:

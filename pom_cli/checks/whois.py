@@ -52,7 +52,8 @@ def adhoc(site: Site) -> bool:
 def parse(table: Table, site: Site) -> Settings:
     domain = table.read("domain", "", _domain, 'a domain like "example.com"')
     if not domain and "domain" not in table.data:
-        domain = registrable(site.host) or ""
+        named = "rdap" in table.data or "server" in table.data  # a registry of one's own may know private names
+        domain = registrable(site.host, private=named) or ""
         if not domain:
             table.missing("domain", f"the domain to look up, for {site.host} stands under none that a registry knows")
     return Settings(

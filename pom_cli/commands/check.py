@@ -37,10 +37,12 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     urls = [word for word in words if "://" in word]
     named = [word for word in words if "://" not in word]
     report = pipeline.Report([])
+    broken: tuple[str, ...] | None = None
     if urls:
         report = _merged(report, _look_only(_adhoc(urls, [word for word in named if word in KINDS]), now))
     if not urls or any(word not in KINDS for word in named):
-        loaded = session.config(context)
+        loaded = session.config_for_timer(context) if due else session.config(context)
+        broken = loaded.broken
         jobs = _named(loaded, named)
         if dry_run:
             report = _merged(report, _look_only(jobs, now))
@@ -50,16 +52,19 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     session.complain(report.faults)
     if report.faults:
         return 3
+    if broken:
+        return 2
     return 1 if any(result.finding.status != "operational" for result in report.results) else 0
 
 
 def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":
-    from pom_cli import outbox, pipeline
+    from pom_cli import outbox, pipeline, standby
 
     database = session.database(loaded)
     try:
         wanted = pipeline.due(jobs, database, now) if due else jobs
-        if not wanted and not outbox.undelivered(database.db, loaded) and not database.fault:
+        owed = outbox.undelivered(database.db, loaded) or standby.pending(loaded, database)
+        if not wanted and not owed and not database.fault:
             return pipeline.Report([])
         return pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
     finally:

@@ -24,15 +24,32 @@ def command(context: click.Context, as_json: bool) -> int:
 
     Example: pom prune
     """
-    loaded = session.config(context)
+    loaded = session.config_for_timer(context)
     pruned = _prune(loaded)
+    faults = _tell(loaded)
     if as_json:
         session.print_json({"rows": pruned.rows, "bytes": pruned.bytes})
     else:
         click.echo(
             f"pruned {pruned.rows} rows, {pruned.bytes} bytes of {loaded.instance.data_dir / 'pom.db'} are free again"
         )
-    return 0
+    session.complain(faults)
+    if faults:
+        return 3
+    return 2 if loaded.broken else 0
+
+
+def _tell(loaded: "Config") -> tuple[str, ...]:
+    """Alert where the config is broken; gives PoM's own faults in that."""
+    from pom_cli import standby, times
+
+    database = session.database(loaded)
+    try:
+        if not standby.pending(loaded, database):
+            return ()
+        return standby.tell(loaded, database, times.ticking(session.now())).faults
+    finally:
+        database.close()
 
 
 def _prune(loaded: "Config") -> "Pruned":

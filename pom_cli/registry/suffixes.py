@@ -37,13 +37,16 @@ def unicode_name(name: str) -> str:
         return name
 
 
-def registrable(host: str) -> str | None:
-    """The domain that was registered for this host; None for an address, a bare suffix or a name of no registry."""
+def registrable(host: str, private: bool = False) -> str | None:
+    """The domain that was registered for this host; None for an address or a bare suffix.
+
+    None also for a name that no public registry knows (`db.internal`), unless `private` ones are wanted.
+    """
     try:
         labels = ascii_name(host).split(".")
     except ValueError:  # an IPv6 address ends here
         return None
-    if len(labels) < 2 or labels[-1] in _PRIVATE or labels[-1].isdigit():
+    if len(labels) < 2 or labels[-1].isdigit() or (labels[-1] in _PRIVATE and not private):
         return None
     size = _suffix_size(labels)
     return ".".join(labels[-size - 1 :]) if len(labels) > size else None

@@ -52,19 +52,19 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def open_reader(path: Path) -> sqlite3.Connection | None:
-    """The database for reading alone, None where there is none yet. Raises StoreError.
+def open_reader(path: Path, busy_ms: int = BUSY_MS) -> sqlite3.Connection | None:
+    """The database for reading alone, None where there is none yet. Waits at most `busy_ms` for a lock; StoreError.
 
     An ordinary connection with query_only, since `mode=ro` cannot roll back what a crash left half-written; and
     `mode=ro` only where this process may not write at all.
     """
     if not path.exists():
         return None
-    with faults(path):
+    with faults(path, busy_ms):
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
         mode = "rw" if writable else "ro"
         quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        db = sqlite3.connect(f"file:{quoted}?mode={mode}", uri=True, timeout=BUSY_MS / 1000, isolation_level=None)
+        db = sqlite3.connect(f"file:{quoted}?mode={mode}", uri=True, timeout=busy_ms / 1000, isolation_level=None)
         try:
             db.execute("PRAGMA query_only=ON")
             version = _version(db, path)
@@ -124,7 +124,7 @@ def snapshot(db: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def faults(path: Path) -> Iterator[None]:
+def faults(path: Path, busy_ms: int = BUSY_MS) -> Iterator[None]:
     """Turns SQLite's and the file system's errors into one line that names the file and the cure."""
     try:
         yield
@@ -132,14 +132,14 @@ def faults(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(_DAMAGED):
             raise DamagedError(f"{path}: damaged: {error}") from error
-        raise StoreError(f"{path}: {error}{_cure(name)}") from error
+        raise StoreError(f"{path}: {error}{_cure(name, busy_ms)}") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}") from error
 
 
-def _cure(name: str) -> str:
+def _cure(name: str, busy_ms: int) -> str:
     cures = {
-        "SQLITE_BUSY": f" for over {BUSY_MS // 1000} s: another process holds it",
+        "SQLITE_BUSY": f" for over {busy_ms // 1000} s: another process holds it",
         "SQLITE_FULL": ": free some disk space",
         "SQLITE_READONLY": ": its file or folder is not writable for this user",
         "SQLITE_CANTOPEN": ": it or its folder may not be there, or not be open to this user",

@@ -53,11 +53,21 @@ CREATE TABLE outbox (
     UNIQUE (message, channel, recipient)
 );
 CREATE INDEX outbox_waiting ON outbox (state, next_at) WHERE state <> 'delivered';
+CREATE TABLE silences (
+    id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+    reason TEXT NOT NULL, lifted_at INTEGER
+) WITHOUT ROWID;
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY, command TEXT NOT NULL, kinds TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER,
     outcome TEXT
 );
 CREATE INDEX runs_started ON runs (started_at);
+CREATE TABLE peers (
+    name TEXT PRIMARY KEY, url TEXT NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL,
+    last_seen INTEGER, misses INTEGER NOT NULL, missed_at INTEGER, held TEXT NOT NULL, fault TEXT NOT NULL,
+    skew_ms INTEGER, late_beats INTEGER NOT NULL, answer TEXT
+) WITHOUT ROWID;
+CREATE TABLE beats (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, since INTEGER);
 """
 
 

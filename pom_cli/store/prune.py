@@ -109,6 +109,7 @@ def _bites(db: sqlite3.Connection, old: int, rollups: int, now: datetime) -> Ite
         ("results", "(at, series)", "at < ?", old),
         ("hours", "(series, hour)", "hour < ?", rollups // HOUR_MS),
         ("runs", "id", "started_at < ?", old),
+        ("silences", "id", "until < ?", old),
         ("incidents", "id", "ended_at IS NOT NULL AND ended_at < ?", old),
         ("notices", "id", "at < ?", old),
         ("outbox", "id", f"{finished} AND created_at < ?", old),

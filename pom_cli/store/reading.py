@@ -42,6 +42,12 @@ def latencies(db: sqlite3.Connection, one: Stored, since: datetime) -> dict[int,
     return found
 
 
+def looked_at(db: sqlite3.Connection) -> dict[Key, datetime]:
+    """When each series was last looked at."""
+    rows = db.execute("SELECT target, kind, subject, checked_at FROM series JOIN states ON states.series = series.id")
+    return {Key(target, kind, subject): from_ms(at) for target, kind, subject, at in rows}
+
+
 @dataclass(frozen=True)
 class Row:
     """One result of history."""

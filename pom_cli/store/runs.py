@@ -54,3 +54,9 @@ def newest(db: sqlite3.Connection, most: int = 50) -> list[Run]:
         Run(command, tuple(kinds.split()), from_ms(start), None if stop is None else from_ms(stop), outcome)
         for command, kinds, start, stop, outcome in rows
     ]
+
+
+def first(db: sqlite3.Connection) -> datetime | None:
+    """When the first run that is still remembered began, None where there was none."""
+    row = db.execute("SELECT min(started_at) FROM runs").fetchone()
+    return None if row[0] is None else from_ms(row[0])

@@ -1,13 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import authority
+from certificates import Issued, authority
+from scene import Scene
 from tls_look import LONG, SOON, findings, leaf, resolving, verdicts
-from web_server import HANG, WebServer
+from web_server import CLOSE, HANG, WebServer
 
 from pom_cli import net
 from pom_cli.checks import Site, tls
@@ -215,3 +216,50 @@ def test_health_explains_a_failed_handshake_when_it_is_silent_or_refused_for_its
 def test_health_of_which_nothing_is_known_explains_nothing() -> None:
     now = datetime.now(UTC)
     assert not tls.COVERED["tls-failed"](State(UNKNOWN, now, now, ""))
+
+
+class TestAlerts:
+    """One run after another over a database, as the timers do it."""
+
+    def scene(self, folder: Path, roots: str, *lines: str) -> Scene:
+        scene = Scene(folder, "\n".join(["[targets.shop]", *lines, f'tls.ca_file = "{roots}"']))
+        scene.now = datetime.now(UTC)
+        return scene
+
+    def test_one_certificate_on_many_hosts_is_one_alert_that_lists_them_until_it_is_renewed(
+        self, roots: str, tmp_path: Path
+    ) -> None:
+        with WebServer(tls=leaf(days=5.5, age=80)) as server:
+            hosts = (f"127.0.0.1:{server.port}", f"localhost:{server.port}")
+            url = f'url = "https://{hosts[0]}"'
+            scene = self.scene(tmp_path, roots, url, "health = false", f'tls.hosts = ["{hosts[1]}"]')
+            [notice] = scene.run(kinds=("tls",)).notices
+            assert (notice.alert, notice.reason, notice.now) == ("tls-expiry", "new", DEGRADED)
+            assert (notice.subjects, notice.days_left) == (hosts, 5)
+            assert scene.run("1h", kinds=("tls",)).notices == []
+            server.present(leaf(days=89.5))
+            [notice] = scene.run("1h", kinds=("tls",)).notices
+        assert (notice.alert, notice.reason, notice.now) == ("tls-expiry", "recovered", OPERATIONAL)
+
+    @pytest.mark.parametrize(
+        ("certificate", "alerts"),
+        [
+            (lambda: leaf(days=-1.5, age=80), {"tls-expiry"}),
+            (lambda: leaf("other.example.com"), {"health"}),
+            (lambda: leaf("other.example.com", days=-1.5, age=80), {"health", "tls-expiry"}),
+        ],
+        ids=["expired", "wrong host", "both"],
+    )
+    @pytest.mark.parametrize("kinds", [("health", "tls"), ("tls",)])
+    def test_one_trouble_of_a_target_speaks_once(
+        self, certificate: Callable[[], Issued], alerts: set[str], kinds: tuple[str, ...], roots: str, tmp_path: Path
+    ) -> None:
+        with WebServer(tls=certificate()) as server:
+            scene = self.scene(tmp_path, roots, f'url = "{server.url()}"', "health = { attempts = 1 }")
+            assert {notice.alert for notice in scene.run(kinds=kinds).notices} == alerts
+
+    def test_a_target_that_is_down_speaks_as_health_alone(self, roots: str, tmp_path: Path) -> None:
+        with WebServer(greeting=[CLOSE]) as server:
+            url = f'url = "https://127.0.0.1:{server.port}"'
+            scene = self.scene(tmp_path, roots, url, "health = { attempts = 1 }")
+            assert [notice.alert for notice in scene.run(kinds=("tls",)).notices] == ["health"]

@@ -139,6 +139,13 @@ def test_a_host_of_no_registry_needs_a_domain() -> None:
     assert settings_of({"domain": "shop.com"}, site)[1] == []
 
 
+def test_a_private_name_is_looked_up_where_a_registry_is_named_for_it() -> None:
+    site = replace(SITE, host="www.shop.internal")
+    assert settings_of({}, site)[1] != []
+    settings, problems = settings_of({"server": "127.0.0.1:4343"}, site)
+    assert (settings.domain, settings.server, problems) == ("shop.internal", ("127.0.0.1", 4343), [])
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/", "http://localhost/rdap", "http://[::1]:81/"])
 def test_plain_http_is_for_this_machine_alone(url: str) -> None:
     assert settings_of({"rdap": url})[1] == []

@@ -1,0 +1,100 @@
+"""What each path answers, from the same functions that `pom status` and its siblings print."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pom_cli import __version__, history as past, mesh_view, overdue, overview
+from pom_cli.api import answers
+from pom_cli.api.answers import Answer
+from pom_cli.api.queries import Query
+from pom_cli.config import Config
+from pom_cli.times import utc
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an answer is made from. `trusted`: the client has shown a right token."""
+
+    db: sqlite3.Connection  # within one snapshot
+    config: Config
+    identity: str
+    now: datetime
+    target: str = ""
+    query: Query = Query()
+    trusted: bool = False
+
+    def since(self, usual: str) -> datetime:
+        return past.begin(self.query.since or usual, self.now)
+
+    @property
+    def limit(self) -> int:
+        return self.query.limit or past.USUAL
+
+
+def health(scene: Scene) -> Answer:
+    """503 where a kind's own runs are overdue, so that whoever looks from outside need read no further."""
+    runs = overdue.runs(scene.db, scene.config, scene.now)
+    late = [kind for kind, run in runs.items() if run["overdue"]]
+    found: dict[str, Any] = {
+        "status": "degraded" if late else "operational",
+        "time": utc(scene.now),
+        "overdue": late,
+    }
+    if scene.trusted:
+        name = scene.config.instance.name
+        found |= {"instance": {"id": scene.identity, "name": name, "version": __version__}, "checks": runs}
+    return answers.of(found, 503 if late else 200)
+
+
+def unreadable(now: datetime) -> Answer:
+    """`/api/health` while the database cannot be read: then nothing is known of the runs either."""
+    return answers.of({"status": "error", "time": utc(now), "overdue": []}, 503)
+
+
+def status(scene: Scene) -> Answer:
+    return answers.of(overview.status(scene.db, scene.config, scene.now))
+
+
+def target(scene: Scene) -> Answer:
+    found = overview.status(scene.db, scene.config, scene.now, [scene.target])
+    return answers.of(found["targets"][0])
+
+
+def history(scene: Scene) -> Answer:
+    about = scene.config.targets[scene.target]
+    return answers.of_rows(past.rows(scene.db, about, scene.query.kind, scene.since("24h"), scene.limit))
+
+
+def incidents(scene: Scene) -> Answer:
+    return answers.of(past.incidents(scene.db, scene.config, scene.since("30d"), scene.limit, scene.now))
+
+
+def trends(scene: Scene) -> Answer:
+    about = scene.config.targets[scene.target]
+    return answers.of(past.trends(scene.db, about, scene.since("24h"), scene.now))
+
+
+def peer(scene: Scene) -> Answer:
+    return answers.of(mesh_view.peer_answer(scene.db, scene.config, scene.now))
+
+
+def mesh(scene: Scene) -> Answer:
+    return answers.of(mesh_view.mesh(scene.db, scene.config, scene.now))
+
+
+def metrics(scene: Scene) -> Answer:
+    from pom_cli.api import metrics
+
+    found = overview.status(scene.db, scene.config, scene.now)
+    runs = overdue.runs(scene.db, scene.config, scene.now)
+    peers = mesh_view.mesh(scene.db, scene.config, scene.now)["peers"]
+    text = metrics.text(scene.identity, found, runs, peers)
+    return answers.of_text(text, metrics.KIND, [found, runs, peers])
+
+
+def openapi(scene: Scene) -> Answer:
+    from pom_cli.api import openapi
+
+    return answers.of(openapi.document())

@@ -1,0 +1,130 @@
+"""pom silence: maintenance. Results are recorded, notices are held, and at its end what then is so is judged anew."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli import session
+
+if TYPE_CHECKING:
+    from pom_cli.config import Config
+    from pom_cli.silences import Silence
+
+_LONGEST = timedelta(days=90)
+
+
+@click.command()
+@click.argument("target", required=False, shell_complete=session.completing("targets", "peers"))
+@click.option("--for", "length", metavar="DURATION", help='How long, for example "30m".')
+@click.option(
+    "--kind", default="", metavar="KIND", help="This kind of check alone.", shell_complete=session.completing("kinds")
+)
+@click.option("--reason", default="", metavar="TEXT", help="Shown in the list.")
+@click.option("--list", "listing", is_flag=True, help="List the silences in force.")
+@click.option("--lift", is_flag=True, help="End the target's silences, or all, at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(
+    context: click.Context,
+    target: str | None,
+    length: str | None,
+    kind: str,
+    reason: str,
+    listing: bool,
+    lift: bool,
+    as_json: bool,
+) -> int:
+    """Keep a target quiet for a while. The peers take it over at their next heartbeat.
+
+    Example: pom silence makenotwork --for 30m --reason "database upgrade"
+    """
+    loaded, now = session.config(context), session.now()
+    _check(loaded, target, kind)
+    if lift or listing:
+        return _list_or_lift(loaded, target, kind, lift, as_json, now)
+    if target is None or length is None:
+        raise click.UsageError("say what to silence, TARGET, and how long, --for; or --list, --lift", context)
+    from uuid import uuid4
+
+    from pom_cli.silences import Silence
+    from pom_cli.store import silences
+    from pom_cli.text import clean
+
+    one = Silence(uuid4().hex, target, kind, now, now + _duration(length), clean(reason))
+    _write(loaded, partial(silences.merge, silences=[one]))
+    _show([one], as_json)
+    return 0
+
+
+def _check(loaded: "Config", target: str | None, kind: str) -> None:
+    from pom_cli.checks import KINDS
+    from pom_cli.errors import UsageError
+    from pom_cli.table import nearest
+
+    known = {*loaded.targets, *loaded.peers}
+    if target is not None and target not in known:
+        raise UsageError(f"{target!r} is neither a target nor a peer{nearest(target, known)}")
+    if kind and kind not in KINDS:
+        raise UsageError(f"--kind: {kind!r} is not a kind of check{nearest(kind, KINDS)}")
+
+
+def _duration(text: str) -> timedelta:
+    from pom_cli.errors import UsageError
+    from pom_cli.times import duration
+
+    try:
+        length = duration(text)
+    except ValueError:
+        raise UsageError(f'--for: {text!r} is not a duration like "30m"') from None
+    if not timedelta(seconds=1) <= length <= _LONGEST:
+        raise UsageError(f"--for: {text!r} is not between 1s and 90d")
+    return length
+
+
+def _list_or_lift(loaded: "Config", target: str | None, kind: str, lift: bool, as_json: bool, now: datetime) -> int:
+    from pom_cli.store import silences
+
+    found = [
+        one
+        for one in _write(loaded, partial(silences.load, now=now))
+        if one.covers(now) and target in (None, one.target) and kind in ("", one.kind)
+    ]
+    if lift:
+        _write(loaded, partial(silences.lift, chosen=[one.id for one in found], now=now))
+    _show(found, as_json, "lifted: " if lift else "")
+    return 0
+
+
+def _write(loaded: "Config", work: Any) -> Any:
+    database = session.database(loaded)
+    try:
+        session.complain([database.fault] if database.fault else [])
+        return database.write(work)
+    finally:
+        database.close()
+
+
+def _show(found: "list[Silence]", as_json: bool, lead: str = "") -> None:
+    from pom_cli.times import local, utc
+
+    if as_json:
+        rows = [
+            {
+                "id": one.id,
+                "target": one.target,
+                "kind": one.kind,
+                "since": utc(one.since),
+                "until": utc(one.until),
+                "reason": one.reason,
+            }
+            for one in found
+        ]
+        session.print_json({"silences": rows})
+        return
+    for one in found:
+        reason = f": {one.reason}" if one.reason else ""
+        click.echo(f"{lead}{one.target}{f' {one.kind}' if one.kind else ''} silent until {local(one.until)}{reason}")
+    if not found:
+        click.echo("no silence is in force")

@@ -1,0 +1,97 @@
+"""pom silence and pom runbook, as an operator types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pom_cli import cli
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    path = tmp_path / "pom.toml"
+    path.write_text(
+        f'[instance]\ndata_dir = "{tmp_path / "data"}"\n'
+        '[targets.makenotwork]\nurl = "https://makenot.work"\nhealth = { path = "/api/health" }\n'
+        'ops = { ssh = "root@192.0.2.10", unit = "makenotwork", database = "makenotwork" }\n'
+        '[targets.makenotwork.runbook]\nroute = ["Call Ada."]\nhealth = { add = ["Then call Ada."] }\n'
+        '[peers.astra]\nurl = "http://192.0.2.7:9100"\nssh = "max@192.0.2.7"\n'
+    )
+
+    def run_(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(["--config", str(path), *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_
+
+
+def test_a_silence_is_set_listed_and_lifted(run: Run) -> None:
+    code, out, _ = run("silence", "makenotwork", "--for", "30m", "--reason", "database upgrade")
+    assert code == 0
+    assert out.startswith("makenotwork silent until ")
+    assert "database upgrade" in out
+    run("silence", "makenotwork", "--for", "1h", "--kind", "tls")
+    listed = json.loads(run("silence", "--list", "--json")[1])["silences"]
+    assert [(one["target"], one["kind"], one["reason"]) for one in listed] == [
+        ("makenotwork", "", "database upgrade"),
+        ("makenotwork", "tls", ""),
+    ]
+    assert run("silence", "makenotwork", "--lift")[1].count("lifted: ") == 2
+    assert run("silence", "--list")[1] == "no silence is in force\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["makenotwork", "--for", "soon"], "--for: 'soon' is not a duration like \"30m\""),
+        (["makenotwork", "--for", "900d"], "--for: '900d' is not between 1s and 90d"),
+        (["makenotwerk", "--for", "5m"], "'makenotwerk' is neither a target nor a peer; did you mean 'makenotwork'?"),
+        (["makenotwork", "--for", "5m", "--kind", "tsl"], "--kind: 'tsl' is not a kind of check; did you mean 'tls'?"),
+        (["makenotwork"], "say what to silence, TARGET, and how long, --for"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(run: Run, arguments: list[str], complaint: str) -> None:
+    code, out, err = run("silence", *arguments)
+    assert (code, out) == (2, "")
+    assert complaint in err
+
+
+def test_the_runbook_is_filled_in_for_a_target(run: Run) -> None:
+    code, out, _ = run("runbook", "health", "makenotwork")
+    assert code == 0
+    assert "curl -v https://makenot.work/api/health" in out
+    assert "ssh root@192.0.2.10 systemctl restart makenotwork" in out
+    assert out.rstrip().endswith("Then call Ada."), "the operator's own step follows"
+
+
+def test_the_operators_own_steps_stand_instead_of_the_usual_ones(run: Run) -> None:
+    assert json.loads(run("runbook", "route", "makenotwork", "--json")[1])["steps"] == ["Call Ada."]
+
+
+def test_the_runbook_for_a_peer_names_that_peers_own_commands(run: Run) -> None:
+    out = run("runbook", "peer-missing", "astra")[1]
+    assert "ssh max@192.0.2.7" in out
+    assert "tailscale ping 192.0.2.7" in out
+
+
+@pytest.mark.parametrize("target", [[], ["makenotwork"], ["astra"]])
+def test_no_section_has_a_hole(run: Run, target: list[str]) -> None:
+    from pom_cli.runbook import ALERTS
+
+    for alert in ALERTS:
+        code, out, _ = run("runbook", alert, *target)
+        assert code == 0
+        assert not any(hole in out for hole in ("{", "}", "None", "<", ">  "))
+
+
+def test_an_unknown_alert_names_the_nearest(run: Run) -> None:
+    code, _, err = run("runbook", "helth")
+    assert code == 2
+    assert "did you mean 'health'?" in err
