@@ -10,6 +10,7 @@ from pom_cli.text import one_line
 _NAME = re.compile(r"(?:(?!-)[a-z0-9_-]{1,63}\.)*(?!-)[a-z0-9_-]{1,63}\.?")
 _NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?")
 _PORT = re.compile(r"(.*?)(?::([0-9]{1,5}))?")
+_PLACEHOLDER = "..."  # pages write https://... where the reader has a host to put; it loads, and resolves to nothing
 _NEVER_IN_A_URL = re.compile(r"[\s\"<>\\#]")
 
 
@@ -52,6 +53,8 @@ def host(text: str) -> str:
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
         IPv6Address(bare)
         return bare.lower()
+    if text == _PLACEHOLDER:
+        return text
     name = idna(text).lower()
     if len(name) > 253 or not _NAME.fullmatch(name):
         raise ValueError("not a host name")

@@ -4,9 +4,10 @@ Level-triggered: a decision looks only at what operators were last told and at w
 a cooldown, a cover, a silence or a crash is judged again by the next run, and nothing is lost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Announced, Condition, Status
 
 EXPIRY_STEPS = (7, 3, 1, 0)  # an expiry speaks again when this many days are left

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from pom_cli import channels
+from pom_cli.frozen import dataclass
 from pom_cli.secrets import Secrets
 from pom_cli.table import Table, matching
 from pom_cli.times import duration
@@ -69,7 +69,7 @@ def _check_channels(alerts: Alerts, table: Table) -> None:
         if name in ("postmark", "smtp") and not table.data.get("to"):
             table.missing("to", f"a list of addresses, since channels has {name!r}")
         if name == "webhook" and not table.data.get("webhook"):
-            table.missing("webhook.url", "a URL, since channels has 'webhook'")
+            table.table("webhook").missing("url", "a URL, since channels has 'webhook'")
 
 
 def _silent(alerts: Alerts, table: Table, known: Secrets) -> list[str]:

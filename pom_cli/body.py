@@ -1,8 +1,8 @@
 """The body of an HTTP answer: read piece by piece, decoded, bounded, and told whether it is whole."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.stream import TooLong
 
 if TYPE_CHECKING:

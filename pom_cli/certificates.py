@@ -2,10 +2,10 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from pom_cli.frozen import dataclass
 from pom_cli.text import clean
 
 Name = tuple[tuple[str, str], ...]  # (attribute, value), in the certificate's own order

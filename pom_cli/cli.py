@@ -11,13 +11,21 @@ from pom_cli.errors import PomError
 
 COMMANDS = {
     "check": "Look at targets, store what was seen, alert.",
+    "heartbeat": "Ask every peer; look at the own runs, too.",
+    "test": "Run a target's tests, or record a run of them.",
+    "mesh": "This instance and its peers.",
     "status": "The whole picture at a glance.",
+    "history": "What a target's checks saw over time.",
+    "incidents": "What broke, when, how long, who was told.",
     "alerts": "Open alerts and the outbox; test it, retry it.",
     "silence": "Keep a target quiet for a while.",
     "runbook": "What to do about an alert.",
+    "serve": "The read-only API.",
     "prune": "Delete history older than the retention.",
     "init": "Write a first config for these sites.",
     "config": "Check or show the config.",
+    "doctor": "Is this installation sound, and what cures it.",
+    "backup": "Copy the database while everything runs.",
 }
 
 

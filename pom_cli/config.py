@@ -5,7 +5,7 @@ The table of alerts is read in audience.py, those of the targets in targets.py.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from pom_cli.address import host_port, is_loopback
 from pom_cli.audience import Alerts
 from pom_cli.checks import KINDS
 from pom_cli.errors import ConfigError, UsageError
+from pom_cli.frozen import dataclass
 from pom_cli.secrets import Secrets
 from pom_cli.table import Table, shown
 from pom_cli.targets import NAME, NAME_RULE, SSH
@@ -106,7 +107,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Config:
     config = _config(top, path, environ)
     top.finish()
     if top.problems:
-        raise ConfigError(top.problems)
+        raise ConfigError([clean(problem, 500) for problem in top.problems])
     return replace(config, text=text)
 
 

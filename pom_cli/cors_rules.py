@@ -5,9 +5,9 @@ Each rule names the standard's section or term, and gives the reason for which a
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pom_cli.exchange import Answer
+from pom_cli.frozen import dataclass
 from pom_cli.outcome import phrase
 from pom_cli.text import clean
 

@@ -4,12 +4,13 @@ Sending itself is the caller's: `send` takes method, URL and headers and gives w
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from pom_cli.cors_rules import Asked, preflight_fields, preflight_refusal, refusal, value, varies
 from pom_cli.exchange import Answer
 from pom_cli.faults import HOSTWIDE, Fault
+from pom_cli.frozen import dataclass
 from pom_cli.http import MAX_REDIRECTS, REDIRECTS, header, place, redirect
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
 from pom_cli.outcome import Outcome, phrase, told

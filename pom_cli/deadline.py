@@ -1,7 +1,8 @@
 """One instant by which something must have ended, whatever it consists of. The monotonic clock alone counts."""
 
 import time
-from dataclasses import dataclass
+
+from pom_cli.frozen import dataclass
 
 
 @dataclass(frozen=True)

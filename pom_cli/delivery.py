@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from pom_cli import outbox
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, Notice
 from pom_cli.settle import Case, settle
 from pom_cli.store import alerts as alert_rows

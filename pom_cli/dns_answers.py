@@ -1,10 +1,11 @@
 """A question to DNS servers, and what an answer to it means. The sockets are in dns_client, the bytes in dns_wire."""
 
-from dataclasses import dataclass
+from dataclasses import field
 
 from pom_cli.dns_records import Fields, received, wire_name
 from pom_cli.dns_servers import Server
 from pom_cli.dns_wire import follow, read
+from pom_cli.frozen import dataclass
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Answer:
     ms: int | None = None
     failures: tuple[str, ...] = ()  # `SERVFAIL from 192.0.2.1`, one for each server that did not help
     replied: bool = False  # anything at all came back
+    ttl: int | None = field(default=None, compare=False)  # seconds for which all that was found may be kept
 
 
 def meaning(question: Question, asks: bytes, wire: bytes) -> Answer | str | None:
@@ -63,4 +65,5 @@ def meaning(question: Question, asks: bytes, wire: bytes) -> Answer | str | None
         aliases=tuple(wire_name(alias) for alias in aliases),
         zone=wire_name(soas[0].owner) if soas else None,
         serial=soas[0].rdata.serial if soas else None,
+        ttl=min((entry.ttl for entry in reply.answer), default=None),
     )

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.table import idna
 from pom_cli.text import clean
 

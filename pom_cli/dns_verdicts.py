@@ -1,11 +1,11 @@
 """What the answers about one record say of it, and the words for that. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.dns_answers import Answer
 from pom_cli.dns_records import Fields, Record, agrees, shown
+from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Status, Verdict
 from pom_cli.text import clean
 

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
     owner: "Name"
     type: int
     rdata: Any
+    ttl: int = 0  # in seconds
 
 
 class Reply(NamedTuple):
@@ -104,7 +105,7 @@ def _entry(wire: bytes, place: int, additional: bool) -> tuple[Entry, int]:
         rdata = ttl >> 24  # EDNS keeps an rcode's upper bits there
     elif family == _IN and not additional:
         rdata = dns.rdata.from_wire(family, kind, wire, start, size)
-    return Entry(owner, kind, rdata), start + size
+    return Entry(owner, kind, rdata, ttl), start + size
 
 
 def follow(reply: Reply, asks: bytes) -> tuple[list[Any], list["Name"]] | None:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pom_cli.dns_answers import Answer, Question
 from pom_cli.dns_client import ask
 from pom_cli.dns_servers import Server
+from pom_cli.frozen import dataclass
 
 MOST = 16  # servers of one zone that are asked; the root itself has 13
 

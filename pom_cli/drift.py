@@ -1,8 +1,8 @@
 """Latency drift: is a target that answers well slower than it used to be? Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Past
 
 RECENT = 6  # good results, the present one included

@@ -4,13 +4,13 @@ import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from pom_cli import __version__
 from pom_cli.body import MAX_BODY, Body, read_body
 from pom_cli.deadline import Deadline, since_ms
 from pom_cli.faults import Fault, NoAnswer, Phase, fault_of
+from pom_cli.frozen import dataclass
 from pom_cli.net import connect, start_tls, tls_context
 from pom_cli.stream import Reader, Stream, TooLong
 from pom_cli.text import clean

@@ -1,10 +1,10 @@
 """What an HTTP answer is expected to be, and how its body differs from that. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
-from pom_cli.body import MAX_BODY
+from pom_cli.frozen import dataclass
 from pom_cli.table import Table
 from pom_cli.text import clean
 
@@ -69,6 +69,8 @@ def _lacks_json(body: bytes, truncated: bool, wanted: Mapping[str, Any]) -> str 
     import json
 
     if truncated:
+        from pom_cli.body import MAX_BODY
+
         return f"the body is longer than {MAX_BODY >> 20} MiB"
     try:
         found = json.loads(body)

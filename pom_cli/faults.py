@@ -1,10 +1,10 @@
 """Why no answer came, in plain English, and whose fault that is. No I/O here."""
 
 import errno
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pom_cli.deadline import Deadline
+from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, UNKNOWN, UNREACHABLE, Status
 from pom_cli.text import clean
 

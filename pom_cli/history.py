@@ -9,10 +9,12 @@ from typing import Any
 
 from pom_cli import checks, overview
 from pom_cli.config import Config
+from pom_cli.errors import UsageError
 from pom_cli.model import Key
 from pom_cli.store import reading, results, timeline
 from pom_cli.store.results import median
 from pom_cli.store.tally import HOUR_MS, Span, Sums
+from pom_cli.table import shown
 from pom_cli.targets import Target
 from pom_cli.times import duration, from_ms, to_ms, utc
 
@@ -37,12 +39,25 @@ def begin(text: str, now: datetime) -> datetime:
         return EPOCH  # longer ago than there are dates
 
 
+def since(text: str, now: datetime) -> datetime:
+    """What `--since` names. Raises UsageError."""
+    try:
+        return begin(text, now)
+    except ValueError:
+        raise UsageError(f"--since: {shown(text)} is not {SINCE_RULE}") from None
+
+
+def back(text: str) -> str:
+    """`since` in words: `in the last 24h`, `since 2026-11-24T06:00:00Z`."""
+    return f"since {text}" if _INSTANT.fullmatch(text) else f"in the last {text}"
+
+
 def rows(
-    db: sqlite3.Connection, target: Target, kind: str | None, since: datetime, limit: int
+    db: sqlite3.Connection, target: Target, kind: str | None, begun: datetime, limit: int
 ) -> Iterator[dict[str, Any]]:
     """`/api/history/{target}`: results, newest first, of one kind or of all. Consumed within the caller's snapshot."""
     keys = {number: key for number, key in timeline.series(db, target.name).items() if _shown(target, key, kind)}
-    for row in reading.history(db, keys, since, limit):
+    for row in reading.history(db, keys, begun, limit):
         yield {
             "target": row.key.target,
             "kind": row.key.kind,
@@ -61,11 +76,11 @@ def _shown(target: Target, key: Key, kind: str | None) -> bool:
 
 
 def incidents(
-    db: sqlite3.Connection, config: Config, since: datetime, limit: int, now: datetime
+    db: sqlite3.Connection, config: Config, begun: datetime, limit: int, now: datetime
 ) -> list[dict[str, Any]]:
-    """`/api/incidents`: what lasted into or began after `since`, newest first."""
-    numbers = timeline.incidents(db, since, partial(overview.configured, config), limit)
-    return [overview.incident_json(one, now) for one in reading.incidents(db, since, numbers)]
+    """`/api/incidents`: what lasted into or began after `begun`, newest first."""
+    numbers = timeline.incidents(db, begun, partial(overview.configured, config), limit)
+    return [overview.incident_json(one, now) for one in reading.incidents(db, begun, numbers)]
 
 
 def mean_time_to_recover(found: list[dict[str, Any]]) -> timedelta | None:
@@ -74,13 +89,13 @@ def mean_time_to_recover(found: list[dict[str, Any]]) -> timedelta | None:
     return timedelta(seconds=sum(ended) / len(ended)) if ended else None
 
 
-def trends(db: sqlite3.Connection, target: Target, since: datetime, now: datetime) -> list[dict[str, Any]]:
+def trends(db: sqlite3.Connection, target: Target, begun: datetime, now: datetime) -> list[dict[str, Any]]:
     """`/api/trends/{target}`: an entry an hour of health, oldest first, from the first one that is known."""
     one = results.load(db, ("health",)).get(Key(target.name, "health", ""))
     check = target.checks.get("health")
     if one is None or check is None:
         return []
-    earliest = max(since, now - timedelta(hours=MOST_HOURS - 1))
+    earliest = max(begun, now - timedelta(hours=MOST_HOURS - 1))
     known = timeline.hours(db, one, overview.holds_ms(check.interval), earliest, now)
     last = to_ms(now) // HOUR_MS
     return [_hour(known.get(hour, Span(hour)), now) for hour in range(min(known, default=last + 1), last + 1)]

@@ -13,6 +13,7 @@ from pom_cli.text import clean
 
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
+ELSEWHERE = "redirect to another host"
 
 
 def fetch(
@@ -80,7 +81,7 @@ def redirect(answer: Answer) -> tuple[str, str | None]:
     except ValueError:
         return "", "redirect to an unreadable address"
     if _bare(origin.host) != _bare(place(answer.url)[0].host):
-        return "", f"redirect to another host, {clean(origin.host, 80)}"
+        return "", f"{ELSEWHERE}, {clean(origin.host, 80)}"
     return f"{origin.scheme}://{host_field(origin)}{path}", None
 
 

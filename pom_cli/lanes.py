@@ -4,11 +4,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from pom_cli.deadline import Deadline
 from pom_cli.exchange import Answer, Connection, Origin, exchange, open_connection
 from pom_cli.faults import HOSTWIDE, Fault, NoAnswer
+from pom_cli.frozen import dataclass
 from pom_cli.stream import TooLong
 
 MOST = 4  # requests of one origin that move at once

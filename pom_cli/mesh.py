@@ -4,10 +4,11 @@ alive → late (the grace period) → missing → alive, at the first good answe
 itself was awake, and its own network was not what failed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Condition
 from pom_cli.peer_answer import PeerAnswer
 from pom_cli.times import short
@@ -169,10 +170,10 @@ def _overdue(name: str, state: PeerState, answer: PeerAnswer | None) -> Conditio
 
 
 def _undelivered(name: str, answer: PeerAnswer | None) -> Condition:
+    if answer and (trouble := _mail(answer)):
+        return Condition(name, "delivery-failed", ERROR if answer.delivery_failed else DEGRADED, trouble)
     if answer is None or {"undelivered", "undelivered_s", "delivery_failed"} & set(answer.unread):
         return Condition(name, "delivery-failed", UNKNOWN, "")
-    if trouble := _mail(answer):
-        return Condition(name, "delivery-failed", ERROR if answer.delivery_failed else DEGRADED, trouble)
     return Condition(name, "delivery-failed", OPERATIONAL, "its mail gets out")
 
 

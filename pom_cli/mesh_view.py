@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pom_cli import __version__, instance, outbox, overdue
+from pom_cli import __version__, instance, outbox, overdue, overview
 from pom_cli.config import Config, Peer, Target
 from pom_cli.errors import StoreError
 from pom_cli.mesh import GAP, LATE, OwnBeats, PeerState, ids, remarks
-from pom_cli.model import Key, worst
-from pom_cli.peer_answer import Sight, sight_json
+from pom_cli.model import DEGRADED, OPERATIONAL, Key, State, Status, worst
+from pom_cli.peer_answer import Sight, sight_json, silence_json
 from pom_cli.store import peers as rows
 from pom_cli.store import results
+from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Stored
 from pom_cli.times import short, utc
 
@@ -30,9 +31,10 @@ def peer_answer(db: sqlite3.Connection, config: Config, now: datetime) -> dict[s
         "runs": runs,
         "overdue": [kind for kind, run in runs.items() if run["overdue"]],
         "targets": {name: sight_json(sight) for name, sight in sights(db, config).items()},
+        "silences": [silence_json(one) for one in silence_rows.load(db, now)],
         "undelivered": len(owed),
         "undelivered_s": None if oldest is None else max(0, round((now - oldest).total_seconds())),
-        "delivery_failed": outbox.delivery_condition(db, config).status != "operational",
+        "delivery_failed": outbox.delivery_condition(db, config).status is not OPERATIONAL,
     }
 
 
@@ -54,7 +56,9 @@ def mesh(db: sqlite3.Connection, config: Config, now: datetime) -> dict[str, Any
 
 
 def own_id(config: Config) -> str | None:
-    """This instance's id, None where it has none: a heartbeat says why."""
+    """This instance's id, None where it has none: a heartbeat says why. Looking makes no data folder."""
+    if not config.instance.data_dir.is_dir():
+        return None
     try:
         return instance.identity(config.instance.data_dir)
     except StoreError:
@@ -68,12 +72,16 @@ def sights(db: sqlite3.Connection, config: Config) -> dict[str, Sight]:
 
 
 def _sight(target: Target, stored: Mapping[Key, Stored]) -> Sight:
-    from pom_cli import overview  # which shows the peers
-
     states = [state for _, _, state in overview.seen_of(target, stored)]
     health = stored.get(Key(target.name, "health", "")) if "health" in target.checks else None
     newest = health.state.checked_at if health else max((state.checked_at for state in states), default=None)
-    return Sight(worst(state.status for state in states), health.state.status if health else None, newest)
+    return Sight(worst(state.status for state in states), _health(health.state) if health else None, newest)
+
+
+def _health(state: State) -> Status:
+    """Its health without drift: a slow answer is an answer."""
+    told = state.verdicts.get("health")
+    return told.status if told and state.status is DEGRADED else state.status
 
 
 def peers(db: sqlite3.Connection, config: Config, now: datetime) -> list[dict[str, Any]]:

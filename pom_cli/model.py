@@ -1,10 +1,12 @@
 """The vocabulary: statuses, findings, states, conditions, notices. Plain frozen data, no behaviour beyond order."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from pom_cli.frozen import dataclass
 
 
 class Status(StrEnum):
@@ -33,6 +35,7 @@ class Verdict:
     status: Status
     summary: str
     days_left: int | None = None  # of an expiry: whole days, negative once past
+    subjects: tuple[str, ...] = ()  # what the alert lists beside the finding's own subject, such as failing tests
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import errno
 import functools
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.deadline import Deadline, since_ms
 from pom_cli.faults import OURS, Fault, NoAnswer, fault_of
+from pom_cli.frozen import dataclass
 from pom_cli.text import clean
 
 if TYPE_CHECKING:

@@ -2,19 +2,22 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pom_cli import channels
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, Condition, Mail, Outcome
 from pom_cli.states import listed
 from pom_cli.store import outbox as rows
-from pom_cli.store.spare import Database
 from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    from pom_cli.store.spare import Database
 
 SEND_TIMEOUT = 20.0  # seconds for one channel's whole batch; the lease is longer
 
@@ -29,7 +32,7 @@ class Report:
     faults: tuple[str, ...] = ()
 
 
-def drain(database: Database, config: Config, clock: Clock, console: str = "stdout") -> Report:
+def drain(database: "Database", config: Config, clock: Clock, console: str = "stdout") -> Report:
     """Deliver what is due, each row through its channel, and on to the next channel after a permanent fault."""
     delivered, faults = 0, []
     for name in config.alerts.channels:
@@ -52,6 +55,8 @@ def drain(database: Database, config: Config, clock: Clock, console: str = "stdo
 
 def fingerprint(name: str, config: Config) -> str:
     """Tells one set of a channel's settings and secret from another without holding either."""
+    from hashlib import sha256
+
     secret = config.secrets.get(channels.load(name).SECRET)
     parts = (name, repr(config.alerts.settings.get(name)), config.alerts.sender, secret)
     return sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -1,14 +1,16 @@
 """What one request came to: the status that it makes, and the words and figures for it. Pure."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pom_cli.exchange import Answer
 from pom_cli.expect import Expected
 from pom_cli.faults import Fault
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
 from pom_cli.text import clean
 
-Outcome = Answer | Fault
+if TYPE_CHECKING:
+    from pom_cli.exchange import Answer
+
+Outcome: TypeAlias = "Answer | Fault"
 
 
 def status_of(outcome: Outcome, mismatch: str | None, expected: Expected) -> Status:
@@ -41,7 +43,7 @@ def told(fault: Fault) -> str:
     return f"{fault.reason} ({fault.phase})" if "answer within" in fault.reason else fault.reason
 
 
-def phrase(answer: Answer) -> str:
+def phrase(answer: "Answer") -> str:
     """`503 Service Unavailable`: the standard's words for a status, else the server's own."""
     from http import HTTPStatus
 
@@ -51,7 +53,7 @@ def phrase(answer: Answer) -> str:
         return f"{answer.status} {clean(answer.reason, 40)}".strip()
 
 
-def figures(answer: Answer) -> dict[str, Any]:
+def figures(answer: "Answer") -> dict[str, Any]:
     """What `detail` tells of an answer; times in whole milliseconds."""
     times = {
         "dns_ms": answer.dns_ms,

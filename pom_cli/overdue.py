@@ -1,18 +1,18 @@
 """Do this instance's own checks run: later than twice the interval plus a minute is overdue.
 
-Judged for every kind that timers run and the config uses. A kind's tests are run by hand or by their own timer, which is
+Judged for every kind that timers run and the config uses. Tests are run by hand, or by a timer of their own that is
 shipped switched off: they go stale instead.
 """
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pom_cli import checks
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
 from pom_cli.model import Key
 from pom_cli.states import listed
 from pom_cli.store import reading

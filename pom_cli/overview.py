@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pom_cli import checks, mesh_view, outbox
+from pom_cli import checks, outbox
 from pom_cli.config import Config, Target
-from pom_cli.mesh import ALERTS as PEER_ALERTS
 from pom_cli.model import OPERATIONAL, UNKNOWN, Key, State, Status, worst
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
@@ -36,19 +35,33 @@ def status(db: sqlite3.Connection, config: Config, now: datetime, names: Iterabl
         "targets": found,
         "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, chosen)],
         "undelivered": len(outbox.undelivered(db, config)),
-        "peers": mesh_view.peers(db, config, now),
+        "peers": _peers(db, config, now),
     }
+
+
+def _peers(db: sqlite3.Connection, config: Config, now: datetime) -> list[dict[str, Any]]:
+    if not config.peers:
+        return []
+    from pom_cli import mesh_view
+
+    return mesh_view.peers(db, config, now)
 
 
 def configured(config: Config, target: str, alert: str) -> bool:
     """Does the config of today name what this alert is about."""
     if not target:
         return alert in INSTANCE_ALERTS
-    if target in config.peers and alert in PEER_ALERTS:
+    if target in config.peers and _of_peer(alert):
         return alert != "peer-missing" or config.peers[target].on_missing != "ignore"
     if target in config.targets:
         return any(alert in checks.load(kind).ALERTS for kind in config.targets[target].checks)
     return False
+
+
+def _of_peer(alert: str) -> bool:
+    from pom_cli import mesh
+
+    return alert in mesh.ALERTS
 
 
 def _about(alert: Alert, names: Sequence[str]) -> bool:
@@ -82,7 +95,7 @@ def targets(
     now: datetime,
 ) -> list[dict[str, Any]]:
     """One TARGET of the API each."""
-    health = _health(wanted, stored)
+    health = health_series(wanted, stored)
     uptime = reading.sums(db, health, WINDOWS.values(), now)
     open_ = [alert for alert in alerts if alert.open and alert.incident is not None]
     running = reading.incidents(db, now, [alert.incident for alert in open_ if alert.incident is not None])
@@ -102,7 +115,7 @@ def targets(
     return found
 
 
-def _health(wanted: Iterable[Target], stored: Mapping[Key, Stored]) -> dict[str, tuple[Stored, int]]:
+def health_series(wanted: Iterable[Target], stored: Mapping[Key, Stored]) -> dict[str, tuple[Stored, int]]:
     """The health series of each target that has one, with how long its status holds in milliseconds."""
     found = {}
     for target in wanted:
@@ -225,11 +238,10 @@ def incident_json(incident: Incident, now: datetime) -> dict[str, Any]:
 
 def empty(config: Config, now: datetime, names: Iterable[str] = ()) -> dict[str, Any]:
     """`/api/status` where there is no database yet: nothing is known."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        from pom_cli.store import migrations
+    from pom_cli.store import migrations
 
-        migrations.apply(db)
+    db = migrations.nothing()
+    try:
         return status(db, config, now, names)
     finally:
         db.close()

@@ -1,20 +1,26 @@
 """What a peer says of itself over /api/peer, read with care: it comes from outside. Pure."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Status
+from pom_cli.silences import Silence
 from pom_cli.text import clean
 from pom_cli.times import utc
 
 T = TypeVar("T")
 MOST_TARGETS = 2000
 MOST_KINDS = 50
+MOST_SILENCES = 500
+LONGEST_SILENCE = timedelta(days=90)  # as `pom silence` allows
 _MOST = 10**9  # mails, seconds
+_SILENCE_ID = re.compile(r"[0-9a-f]{32}")
 _OTHER = "its answer is not a PoM's"
 
 
@@ -40,6 +46,7 @@ class PeerAnswer:
     undelivered: int = 0
     undelivered_s: int | None = None  # age of the oldest undelivered mail
     delivery_failed: bool = False  # a permanent fault keeps someone from being reached
+    silences: tuple[Silence, ...] = ()  # in force there; taken over at once, not kept with the answer
     unread: tuple[str, ...] = ()  # its parts that are not as they should be
 
 
@@ -70,6 +77,7 @@ def read(text: bytes | str) -> PeerAnswer:
         undelivered=part("undelivered", 0, _count),
         undelivered_s=part("undelivered_s", None, _count),
         delivery_failed=part("delivery_failed", False, _flag),
+        silences=part("silences", (), _silences),
         unread=tuple(unread),
     )
 
@@ -87,6 +95,7 @@ def written(answer: PeerAnswer) -> str:
         "undelivered_s": answer.undelivered_s,
         "delivery_failed": answer.delivery_failed,
     }
+    # What could not be read stays unreadable: 0.5 is right for no part.
     return json.dumps(told | dict.fromkeys(answer.unread, 0.5), ensure_ascii=False, allow_nan=False)
 
 
@@ -96,6 +105,19 @@ def sight_json(sight: Sight) -> dict[str, str | None]:
         "status": sight.status.value,
         "health": None if sight.health is None else sight.health.value,
         "checked_at": None if sight.checked_at is None else utc(sight.checked_at),
+    }
+
+
+def silence_json(one: Silence) -> dict[str, str | None]:
+    """The shape of one silence in /api/peer."""
+    return {
+        "id": one.id,
+        "target": one.target,
+        "kind": one.kind,
+        "since": one.since.isoformat(),
+        "until": one.until.isoformat(),
+        "reason": one.reason,
+        "lifted_at": None if one.lifted_at is None else one.lifted_at.isoformat(),
     }
 
 
@@ -119,7 +141,7 @@ def _uuid(value: Any) -> str | None:
     return str(UUID(value))
 
 
-def _instant(value: Any) -> datetime | None:
+def _instant(value: Any) -> datetime:
     if not isinstance(value, str) or len(value) > 40:
         raise ValueError
     found = datetime.fromisoformat(value)
@@ -148,9 +170,35 @@ def _sight(value: Any) -> Sight:
         raise ValueError
     health, checked_at = value.get("health"), value.get("checked_at")
     return Sight(
-        Status(value.get("status")),
-        None if health is None else Status(health),
+        Status(str(value.get("status"))),
+        None if health is None else Status(str(health)),
         None if checked_at is None else _instant(checked_at),
+    )
+
+
+def _silences(value: Any) -> tuple[Silence, ...]:
+    if not isinstance(value, list) or len(value) > MOST_SILENCES:
+        raise ValueError
+    return tuple(_silence(one) for one in value)
+
+
+def _silence(value: Any) -> Silence:
+    if not isinstance(value, dict):
+        raise ValueError
+    texts = {key: value.get(key) for key in ("id", "target", "kind", "reason")}
+    if not all(isinstance(text, str) for text in texts.values()) or not _SILENCE_ID.fullmatch(texts["id"] or ""):
+        raise ValueError
+    since, until, lifted_at = _instant(value.get("since")), _instant(value.get("until")), value.get("lifted_at")
+    if not timedelta(0) < until - since <= LONGEST_SILENCE:
+        raise ValueError
+    return Silence(
+        id=str(texts["id"]),
+        target=clean(str(texts["target"]), 64),
+        kind=clean(str(texts["kind"]), 40),
+        since=since,
+        until=until,
+        reason=clean(str(texts["reason"])),
+        lifted_at=None if lifted_at is None else _instant(lifted_at),
     )
 
 

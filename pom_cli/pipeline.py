@@ -5,15 +5,16 @@ Looking and asking the witnesses come first, then one short transaction with no 
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pom_cli import checks, cover, evidence, pool, standby
+from pom_cli import checks, cover, evidence, pool, standby, vantage
 from pom_cli.config import Check, Config, Target
 from pom_cli.delivery import deliver
 from pom_cli.evidence import Network
+from pom_cli.frozen import dataclass
 from pom_cli.model import (
     ERROR,
     OPERATIONAL,
@@ -148,6 +149,7 @@ def run(
     seen = look(jobs)
     seen += look(_second_thoughts(config, seen, now))
     network = _weigh(config, seen, database, now)
+    network = vantage.ask(config, network, _health(seen, now), database, now)
     found, notices = database.write(partial(record, config=config, seen=seen, network=network, now=now))
     report = deliver(config, database, clock, console)
     done = Report(found, notices + report.notices, report.undelivered, faults(found) + report.faults)
@@ -196,7 +198,12 @@ def _weigh(config: Config, seen: Sequence[Look], database: Database, now: dateti
         return Network()
     known = results.load(database.db, ("health",))
     newest = [answered.get(name, _answered(known.get(Key(name, "health", "")))) for name in watched]
-    return evidence.ask(config.witnesses, len(watched)) if evidence.doubtful(newest) else Network()
+    return evidence.ask(evidence.about_targets(config), len(watched)) if evidence.doubtful(newest) else Network()
+
+
+def _health(seen: Sequence[Look], now: datetime) -> dict[str, Finding]:
+    """What this run found of each target's health."""
+    return {one[0].target.name: judge(one, {}, now)[0] for one in seen if one[0].kind == "health"}
 
 
 def _answered(stored: Stored | None) -> bool | None:
@@ -254,6 +261,7 @@ def _cases(
             seen = partial(_seen, db, alert, subjects, stored, network, now)
             held = cover.held(config.targets[name], kind, alert, config.targets, health)
             held = held or ("silence" if silenced(quiet, name, kind, now) else "")
+            held = held or vantage.held(db, config, name, alert, network, now)
             cases.append(Case(condition(name, alert, states), held, seen))
     return cases
 
@@ -289,5 +297,5 @@ def _seen(
         "latency_ms": first.finding.latency_ms,
         "subject_summaries": {subject: one.state.verdicts[alert].summary for subject, one in bad.items()},
         "last_good": good,
-        "views": [network.proof] if network.proof else [],
+        "views": vantage.words(network, first.key.target, alert),
     }

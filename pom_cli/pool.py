@@ -4,8 +4,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, TypeVar
+
+from pom_cli.frozen import dataclass
 
 MOST = 256  # threads at once
 GRACE_S = 1.0  # on top of a job's own budget

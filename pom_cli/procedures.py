@@ -3,8 +3,8 @@
 The words and their order are the runbook's own for the ten alerts that it names. `runbook.py` fills them in.
 """
 
-from dataclasses import dataclass
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, UNREACHABLE, Status
 
 

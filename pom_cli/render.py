@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"operational": "green", "degraded": "yellow", "error": "red", "unreachable": "red", "unknown": "magenta"}
 
+PEER_COLOURS = {"alive": "green", "late": "yellow", "missing": "red"}
+
 
 def coloured(status: Status | str) -> str:
     """A status in its colour; click drops the colour where the output is no terminal."""
@@ -43,6 +45,7 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     ranked = sorted(found["targets"], key=lambda target: (-SEVERITY[Status(target["status"])], target["name"]))
     lines += [target_line(target) for target in ranked]
     lines += [alert_line(alert) for alert in found["alerts"]]
+    lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
     if found["undelivered"]:
         lines.append(f"undelivered: {found['undelivered']}; see pom alerts")
     return lines
@@ -116,6 +119,25 @@ def _since(instant: str | None) -> str:
 
 def _local(instant: str) -> str:
     return local(datetime.fromisoformat(instant))
+
+
+def mesh_lines(found: Mapping[str, Any]) -> list[str]:
+    """`pom mesh` as one plain line each: this instance, then its peers."""
+    own = found["self"]
+    parts = [f"{own['name']}: this instance, PoM {own['version']}, id {own['id'] or 'not known'}"]
+    parts += [f"overdue: {', '.join(own['overdue'])}"] if own["overdue"] else []
+    parts += [f"undelivered: {own['undelivered']}"] if own["undelivered"] else []
+    return [", ".join(parts), *map(peer_line, found["peers"])]
+
+
+def peer_line(peer: Mapping[str, Any]) -> str:
+    """`astra: alive since …, its clock is 45 s ahead of ours`; of one that does not answer also when it last did."""
+    parts = [f"{peer['name']}: {click.style(peer['state'], fg=PEER_COLOURS[peer['state']])}{_since(peer['since'])}"]
+    if peer["state"] != "alive":
+        misses = f"{peer['misses']} miss{'' if peer['misses'] == 1 else 'es'}"
+        seen = f"last seen {_local(peer['last_seen'])}" if peer["last_seen"] else "never seen"
+        parts += [misses, seen]
+    return ", ".join([*parts, *(clean(remark, 300) for remark in peer["remarks"])])
 
 
 def outbox_line(row: "Row") -> str:

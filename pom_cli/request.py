@@ -3,9 +3,10 @@ may have arrived all the same."""
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from pom_cli.frozen import dataclass
 from pom_cli.net import Deadline, fault_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pom_cli.model import SEVERITY, Status
-from pom_cli.render import COLOURS, alert_line, days_left, first_line, percent
+from pom_cli.render import COLOURS, alert_line, days_left, first_line, peer_line, percent
 from pom_cli.text import clean
 from pom_cli.times import short
 
@@ -53,6 +53,8 @@ def show(found: Mapping[str, Any], trends: Mapping[str, Sequence[float | None]],
                 console.print(Text(line, style=COLOURS[check["status"]]))
     for alert in found["alerts"]:
         console.print(Text.from_ansi(alert_line(alert)))
+    for peer in found["peers"]:
+        console.print(Text.from_ansi(f"peer {peer_line(peer)}"))
     if found["undelivered"]:
         console.print(Text(f"undelivered: {found['undelivered']}; see pom alerts", style="red"))
 

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from pom_cli.frozen import dataclass
 
 _NAMES = re.compile(r"POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)")
 _PIECE = re.compile(r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))""")

@@ -23,8 +23,8 @@ def config(context: click.Context) -> "Config":
 def config_for_timer(context: click.Context) -> "Config":
     """The config for a timer's run or `pom serve`: while the file is broken the last one that loaded well.
 
-    Its `broken` then says what is wrong, which is complained of here. Raises UsageError or ConfigError where there is no
-    such copy.
+    Its `broken` then says what is wrong, which is complained of here. Raises UsageError or ConfigError where no such
+    copy is there.
     """
     from pom_cli import owner, places, standby
 
@@ -79,7 +79,7 @@ def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
 
 
 def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], list[str]]":
-    """Shell completion with these names: kinds, targets, peers, alerts. A config that does not load has none to give."""
+    """Shell completion with these: kinds, targets, peers, alerts. A config that does not load has no names to give."""
 
     def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
         from pom_cli.checks import KINDS

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -10,6 +10,7 @@ from uuid import uuid4
 from pom_cli import alerts, facts, outbox
 from pom_cli.alerts import Decision, Policy
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, Condition, Notice
 from pom_cli.store import alerts as rows
 from pom_cli.store import outbox as outbox_rows

@@ -52,7 +52,7 @@ def as_json(value: Any) -> Any:
 def toml(values: Mapping[str, Any], path: str = "") -> str:
     """These values as TOML: plain keys first, then a section for each table that is not empty."""
     plain_keys = [(key, value) for key, value in values.items() if not isinstance(value, Mapping)]
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in plain_keys]
+    lines = [f"{_key(key)} = {inline(value)}" for key, value in plain_keys]
     sections = ["\n".join([f"[{path}]", *lines] if path else lines)] if lines else []
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
@@ -75,11 +75,12 @@ def _key(key: str) -> str:
     return key if _BARE.fullmatch(key) else quoted(key)
 
 
-def _value(value: Any) -> str:
+def inline(value: Any) -> str:
+    """A value as it stands behind an equals sign, on one line."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {inline(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
+        return "[" + ", ".join(inline(item) for item in value) + "]"
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, bool):

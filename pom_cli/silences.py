@@ -1,10 +1,10 @@
 """Pure: maintenance. Which (target, kind) is silenced at a moment: by hand for a while, or by the config every week."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
+from pom_cli.frozen import dataclass
 from pom_cli.table import Table, nearest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -1,6 +1,6 @@
 """The last config that loaded well, kept beside the database: it stands in while pom.toml is broken.
 
-A typo must not stop the monitoring. Only timers' runs and `pom serve` go by it; by hand the mistakes are what is wanted.
+A typo must not stop the monitoring. Only timers' runs and `pom serve` go by it; by hand the mistakes are wanted.
 """
 
 import os
@@ -66,7 +66,8 @@ def _keep(path: Path, text: str, make: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     draft = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as file:
+        with draft.open("wb") as file:
+            os.fchmod(file.fileno(), 0o640)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

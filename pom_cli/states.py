@@ -68,13 +68,14 @@ def condition(target: str, alert: str, states: Mapping[str, State]) -> Condition
     verdicts = {subject: state.verdicts[alert] for subject, state in states.items() if alert in state.verdicts}
     bad = {subject: verdict for subject, verdict in verdicts.items() if verdict.status is not OPERATIONAL}
     status = worst(verdict.status for verdict in verdicts.values())
+    listed_too = {name for verdict in bad.values() for name in verdict.subjects}
     days = [verdict.days_left for verdict in (bad or verdicts).values() if verdict.days_left is not None]
     return Condition(
         target=target,
         alert=alert,
         status=status,
         summary=_summary(bad or verdicts, len(verdicts)),
-        subjects=tuple(sorted(subject for subject in bad if subject)),
+        subjects=tuple(sorted(listed_too | {subject for subject in bad if subject})),
         days_left=min(days, default=None),
     )
 

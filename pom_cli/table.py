@@ -152,8 +152,8 @@ class Table:
 
     def tables(self, key: str) -> list["Table"]:
         """A list of tables; a text in it stands for a table with that text under `""`."""
-        found = []
-        for number, value in enumerate(self.read(key, [], _exactly(list), "a list")):
+        found, nothing = [], list[Any]()
+        for number, value in enumerate(self.read(key, nothing, _exactly(list), "a list")):
             place = f"{self.at(key)}[{number}]"
             if isinstance(value, dict | str):
                 found.append(Table(value if isinstance(value, dict) else {"": value}, place, self.problems))

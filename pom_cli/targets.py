@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pom_cli import checks
 from pom_cli.address import host, split_url
-from pom_cli.checks import KINDS, Site
+from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site
+from pom_cli.frozen import dataclass
 from pom_cli.table import Table, nearest, shown
 from pom_cli.times import written
 
@@ -152,13 +153,13 @@ def _site(name: str, url: str, interval: timedelta, tls: Any, instance: "Instanc
 
 
 def _check(kind: str, table: Table, site: Site, warnings: list[str]) -> Check | None:
-    module = checks.load(kind)
-    value = table.data.get(kind, module.default(site))
+    value = table.data.get(kind, kind in ON_BY_DEFAULT and ON_BY_DEFAULT[kind](site))
     table.known.add(kind)
     if value is False:
         if kind in table.data:
             table.effective[kind] = False
         return None
+    module = checks.load(kind)  # only now: a kind that is not in use costs no time
     own = Table({}, table.at(kind), table.problems) if value is True else table.table(kind, "a table, true or false")
     interval = own.duration("interval", module.INTERVAL or site.interval, "5m", low="1s", high="365d")
     timer = module.INTERVAL or USUAL_INTERVAL

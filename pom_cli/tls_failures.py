@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from pom_cli.certificates import Certificate, called
 from pom_cli.faults import NOT_TLS
+from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNREACHABLE, Status
 from pom_cli.text import clean
 from pom_cli.tls_sights import Handshake

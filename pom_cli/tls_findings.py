@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pom_cli.certificates import Certificate, called
 from pom_cli.faults import Fault
+from pom_cli.frozen import dataclass
 from pom_cli.model import (
     DEGRADED,
     ERROR,

@@ -1,9 +1,9 @@
 """What handshakes with a host showed: plain data, between looking and judging."""
 
-from dataclasses import dataclass
 
 from pom_cli.certificates import Certificate
 from pom_cli.faults import Fault
+from pom_cli.frozen import dataclass
 
 
 @dataclass(frozen=True)

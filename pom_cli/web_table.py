@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from pom_cli.address import http_url, idna
 from pom_cli.checks import Site
-from pom_cli.exchange import DEFAULT_PORTS, is_header
 from pom_cli.table import Table
 from pom_cli.text import clean
 
@@ -31,6 +30,8 @@ def on_site(path: Any, site: Site) -> str:
 
 def is_at(url: str, site: Site) -> bool:
     """Does this URL lead to the site's own host and port?"""
+    from pom_cli.exchange import DEFAULT_PORTS
+
     parts = urlsplit(url)
     return (idna(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
 
@@ -41,6 +42,8 @@ def headers(table: Table) -> dict[str, str]:
     if not isinstance(given, dict):
         table.problems.append(f'{table.at("headers")}: not a table of HTTP headers like {{ Accept = "text/html" }}')
         return {}
+    if given:
+        from pom_cli.exchange import is_header
     for name, value in given.items():
         if not isinstance(value, str) or not is_header(name, value):
             table.problems.append(f'{table.at("headers")}.{clean(name, 40)}: not a header like Accept = "text/html"')

@@ -81,6 +81,7 @@ class PostmarkServer:
     token: str = "test-token"
     senders: tuple[str, ...] = ()  # confirmed From addresses; none: any
     streams: tuple[str, ...] = ("outbound", "broadcast")
+    host: str = "127.0.0.1"
     port: int = 0
     inactive: set[str] = field(default_factory=set)  # recipients that bounced before
     spoilers: dict[str, Step] = field(default_factory=dict)  # recipients for whom a whole batch is answered so
@@ -93,7 +94,7 @@ class PostmarkServer:
     def __enter__(self) -> PostmarkServer:
         self.stop = threading.Event()
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), type("Handler", (_Handler,), {"stand_in": self}))
+        self._server = ThreadingHTTPServer((self.host, self.port), type("Handler", (_Handler,), {"stand_in": self}))
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
@@ -107,7 +108,7 @@ class PostmarkServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def subjects(self) -> list[str]:
@@ -206,6 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._note([])
         step = self.stand_in.next_step("GET")
+        if urlsplit(self.path).path == "/server":
+            self._meet(step, *(self._wrong("/server") or (200, {"ID": 1, "Name": "Stand-in", "Color": "red"})))
+            return
         wrong = self._wrong("/messages/outbound")
         self._meet(step, *(wrong or self.stand_in.search(self._query())))
 
@@ -272,12 +276,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="A stand-in for Postmark's API on 127.0.0.1.")
+    parser = argparse.ArgumentParser(description="A stand-in for Postmark's API.")
     parser.add_argument("port", type=int)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--token", default="test-token")
     parser.add_argument("--inactive", action="append", default=[], metavar="ADDRESS", help="refuse this recipient")
     options = parser.parse_args(None if arguments is None else list(arguments))
-    with PostmarkServer(token=options.token, port=options.port, inactive=set(options.inactive), noisy=True) as server:
+    given = {"token": options.token, "host": options.host, "port": options.port, "inactive": set(options.inactive)}
+    with PostmarkServer(**given, noisy=True) as server:
         print(f"listening at {server.url}, token {options.token}; end with Ctrl-C", flush=True)
         try:
             threading.Event().wait()

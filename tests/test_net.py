@@ -261,7 +261,7 @@ class TestTls:
 
     @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["close", "reset"])
     def test_a_connection_that_ends_within_the_handshake_is_no_answer(self, end: Any) -> None:
-        fault = fault_from(lambda: shake(issue(authority()), greeting=[end]))
+        fault = fault_from(lambda: shake(issue(authority()), greeting=[0.05, end]))
         assert fault.reason in ("connection reset", "connection closed within TLS")
         assert fault.status is UNREACHABLE
 

@@ -75,8 +75,8 @@ class TestShake:
         assert (seen.connected, seen.silent, seen.hung) == (False, False, False)
 
     def test_a_second_handshake_that_fails_leaves_the_reason_of_the_first(self, roots: str) -> None:
-        first = iter([[], [CLOSE]])
-        with WebServer(tls=issue(None), greeting=lambda: next(first, [CLOSE])) as server:
+        first = iter([[], [0.05, CLOSE]])
+        with WebServer(tls=issue(None), greeting=lambda: next(first, [0.05, CLOSE])) as server:
             seen = shake(at(server), "localhost", True, roots, Deadline.after(10))
         assert (seen.verify_code, seen.chain) == (18, ())
 

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
+from io import BytesIO
 from typing import Any
+
+from pom_cli.frozen import dataclass
 
 JSON = "application/json"
 REASONS = {
@@ -25,7 +28,7 @@ REASONS = {
 # Every answer has these: no cache keeps it, and no browser takes it for what it is not.
 ALWAYS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 # What runs with the clock, and is no news by itself.
-_CLOCK = frozenset(("generated_at", "time", "age_s", "duration_s"))
+_CLOCK = frozenset(("generated_at", "time", "age_s", "duration_s", "undelivered_s"))
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,21 @@ def of(value: Any, status: int = 200) -> Answer:
     return Answer(status, json.dumps(value, allow_nan=False).encode(), etag=tag(value))
 
 
+def fixed(value: Any) -> Answer:
+    """A JSON answer in which nothing runs with the clock."""
+    body = json.dumps(value, allow_nan=False).encode()
+    return Answer(200, body, etag=_digest(body))
+
+
 def of_rows(rows: Iterable[Mapping[str, Any]]) -> Answer:
     """A JSON list. It may be long, so it is put together piece by piece: no row is there twice."""
-    body = bytearray(b"[")
+    text = BytesIO()
     for row in rows:
-        body += b", " if len(body) > 1 else b""
-        body += json.dumps(row, allow_nan=False).encode()
-    body += b"]"
-    return Answer(200, bytes(body), etag=_digest(body))
+        text.write(b", " if text.tell() else b"[")
+        text.write(json.dumps(row, allow_nan=False).encode())
+    text.write(b"]" if text.tell() else b"[]")
+    body = text.getvalue()
+    return Answer(200, body, etag=_digest(body))
 
 
 def of_text(text: str, kind: str, about: Any) -> Answer:
@@ -74,7 +84,7 @@ def tag(value: Any) -> str:
     return _digest(json.dumps(_steady(value), sort_keys=True).encode())
 
 
-def _digest(data: bytes | bytearray) -> str:
+def _digest(data: bytes) -> str:
     return f'W/"{blake2b(data, digest_size=12).hexdigest()}"'
 
 

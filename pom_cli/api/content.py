@@ -1,15 +1,17 @@
 """What each path answers, from the same functions that `pom status` and its siblings print."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pom_cli import __version__, history as past, mesh_view, overdue, overview
+from pom_cli import __version__, mesh_view, overdue, overview
+from pom_cli import history as past
 from pom_cli.api import answers
 from pom_cli.api.answers import Answer
 from pom_cli.api.queries import Query
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
+from pom_cli.store import alerts as alert_rows
 from pom_cli.times import utc
 
 
@@ -21,9 +23,9 @@ class Scene:
     config: Config
     identity: str
     now: datetime
-    target: str = ""
-    query: Query = Query()
-    trusted: bool = False
+    target: str
+    query: Query
+    trusted: bool
 
     def since(self, usual: str) -> datetime:
         return past.begin(self.query.since or usual, self.now)
@@ -34,23 +36,33 @@ class Scene:
 
 
 def health(scene: Scene) -> Answer:
-    """503 where a kind's own runs are overdue, so that whoever looks from outside need read no further."""
+    """503 where a kind's own runs are overdue, so that whoever looks from outside need read no further.
+
+    With a broken config all runs go on, by the last one that loaded: 200, and degraded.
+    """
     runs = overdue.runs(scene.db, scene.config, scene.now)
     late = [kind for kind, run in runs.items() if run["overdue"]]
-    found: dict[str, Any] = {
-        "status": "degraded" if late else "operational",
-        "time": utc(scene.now),
-        "overdue": late,
-    }
-    if scene.trusted:
-        name = scene.config.instance.name
-        found |= {"instance": {"id": scene.identity, "name": name, "version": __version__}, "checks": runs}
-    return answers.of(found, 503 if late else 200)
+    status_ = "degraded" if late or _config_broken(scene) else "operational"
+    found: dict[str, Any] = {"status": status_, "time": utc(scene.now), "overdue": late}
+    more = {"instance": about(scene.config, scene.identity), "checks": runs} if scene.trusted else {}
+    return answers.of(found | more, 503 if late else 200)
 
 
-def unreadable(now: datetime) -> Answer:
+def _config_broken(scene: Scene) -> bool:
+    """As the newest timer's run found it: this process has read its config long ago."""
+    alert = alert_rows.load(scene.db).get(("", "config-broken"))
+    return alert is not None and alert.open
+
+
+def unreadable(config: Config, identity: str, trusted: bool, now: datetime) -> Answer:
     """`/api/health` while the database cannot be read: then nothing is known of the runs either."""
-    return answers.of({"status": "error", "time": utc(now), "overdue": []}, 503)
+    found: dict[str, Any] = {"status": "error", "time": utc(now), "overdue": []}
+    more = {"instance": about(config, identity), "checks": {}} if trusted else {}
+    return answers.of(found | more, 503)
+
+
+def about(config: Config, identity: str) -> dict[str, str]:
+    return {"id": identity, "name": config.instance.name, "version": __version__}
 
 
 def status(scene: Scene) -> Answer:
@@ -97,4 +109,4 @@ def metrics(scene: Scene) -> Answer:
 def openapi(scene: Scene) -> Answer:
     from pom_cli.api import openapi
 
-    return answers.of(openapi.document())
+    return answers.fixed(openapi.document())

@@ -37,7 +37,7 @@ class Limit:
 
 @lru_cache(CLIENTS)
 def client(address: str) -> str:
-    """Who counts as one client: an IPv4 address, or the /64 network that one IPv6 host can choose its addresses from."""
+    """Who counts as one client: an IPv4 address, or the /64 within which an IPv6 host chooses its addresses itself."""
     if ":" not in address:
         return address
     from ipaddress import IPv6Address

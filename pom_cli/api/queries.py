@@ -1,10 +1,10 @@
 """The parts of a request's URI, each as it stands there: path segments, `since`, `limit`, `kind`. Pure."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pom_cli.checks import KINDS
+from pom_cli.frozen import dataclass
 from pom_cli.history import EPOCH, MOST, SINCE_RULE, begin
 from pom_cli.table import nearest, shown
 
@@ -32,8 +32,8 @@ class Query:
 def split(uri: str) -> tuple[tuple[str, ...], str]:
     """The decoded segments of the path, and the query as it stands. Raises Refused for what is no path.
 
-    A server must take the absolute form too (RFC 9112, 3.2.2). Nothing is normalised, neither `//` nor `..`: such a path
-    is simply not there.
+    A server must take the absolute form too (RFC 9112, 3.2.2). Nothing is normalised, neither `//` nor `..`: such a
+    path is simply not there.
     """
     if len(uri) > LONGEST:
         raise Refused(414, f"the URI is longer than {LONGEST} characters", public=True)

@@ -1,7 +1,6 @@
 """The paths of the API: the only list of them. Which one is asked for, with what. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from pom_cli.api import content
@@ -9,6 +8,7 @@ from pom_cli.api.answers import Answer
 from pom_cli.api.content import Scene
 from pom_cli.api.queries import Query, Refused, parse, split
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
 
 METHODS = ("GET", "HEAD")
 

@@ -8,6 +8,8 @@ A channel's module has
 - `recipients(settings, to)`: the rows that one message becomes: an address each, or one fixed name
 - `send(mails, settings, sender, secret, timeout)`: one Outcome for each mail, whatever happens; `timeout` in
   seconds, for everything. It raises nothing for the network's faults; a bug of ours may raise, and the rows then stay.
+- `probe(settings, secret, timeout)`: what is wrong with this way out, "" for nothing, tried without a message; None
+  where only a message would tell
 """
 
 from collections.abc import Sequence
@@ -32,6 +34,7 @@ class Channel(Protocol):
 
     def parse(self, table: Table) -> Any: ...
     def recipients(self, settings: Any, to: Sequence[str]) -> tuple[str, ...]: ...
+    def probe(self, settings: Any, secret: str, timeout: float) -> str | None: ...
     def send(self, mails: Sequence[Mail], settings: Any, sender: str, secret: str, timeout: float) -> list[Outcome]: ...
 
 

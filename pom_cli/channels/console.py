@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
 from pom_cli.table import Table
 from pom_cli.text import clean, printable
@@ -27,6 +27,10 @@ def parse(table: Table) -> Settings:
 def recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
     """One row, whoever else is told."""
     return ("console",)
+
+
+def probe(settings: Settings, secret: str, timeout: float) -> None:
+    """There is nothing to try."""
 
 
 def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, timeout: float) -> list[Outcome]:

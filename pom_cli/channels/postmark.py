@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
 from pom_cli.net import Deadline
 from pom_cli.request import Answer, Request, Unanswered, ask
@@ -91,6 +92,23 @@ def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, ti
             outcomes += _resume(group, line)
     ended = {outcome.mail_id: outcome for outcome in outcomes}
     return [ended[mail.id] for mail in mails]
+
+
+def probe(settings: Settings, secret: str, timeout: float) -> str:
+    """What is wrong with the token, "" for nothing; asked without a mail, of the server that it is for.
+
+    https://postmarkapp.com/developer/api/server-api
+    """
+    if not _TOKEN.fullmatch(secret):
+        return f"{SECRET} is not a token" if secret else f"{SECRET} is not set"
+    import requests
+
+    with requests.Session() as session:
+        line = _Line(session, settings, "", secret, Deadline.after(timeout))
+        answer = _ask("GET", "/server", {}, None, line)
+        if isinstance(answer, _Fault):
+            return answer.error
+        return "" if answer.status == 200 else _fault(answer, _json(answer.body), line).error
 
 
 def _groups(mails: Sequence[Mail], size: int) -> list[Sequence[Mail]]:

@@ -3,11 +3,13 @@
 import re
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.letter import address, letter
 from pom_cli.model import Mail, Outcome
 from pom_cli.net import Deadline, NoAnswer, connect, fault_of, start_tls
@@ -88,17 +90,40 @@ def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, ti
     A mail that may have arrived is sent again: SMTP can't be asked, and the repeated Message-ID lets readers drop it.
     A server that drips would outlast every socket's timeout: at the deadline the connection is cut from outside.
     """
+    error = _unusable(settings, secret)
+    if error:
+        return [Outcome(mail.id, error=error, permanent=True) for mail in mails]
+    with _watched(_Talk(settings, sender, secret, Deadline.after(timeout))) as talk:
+        return _converse(mails, talk)
+
+
+def probe(settings: Settings, secret: str, timeout: float) -> str:
+    """Connect, encrypt and log in, and no more: what is wrong, "" for nothing."""
+    error = _unusable(settings, secret)
+    if error:
+        return error
+    with _watched(_Talk(settings, "", secret, Deadline.after(timeout))) as talk:
+        fault = _open(talk)
+        _close(talk)
+    return fault[0] if fault else ""
+
+
+def _unusable(settings: Settings, secret: str) -> str:
+    if not settings.username or (secret and secret.isascii()):
+        return ""
+    return f"{SECRET} has characters beyond ASCII" if secret else f"{SECRET} is not set, and there is a username"
+
+
+@contextmanager
+def _watched(talk: _Talk) -> Iterator[_Talk]:
+    """The talk, hung up at its deadline."""
     import threading
 
-    if settings.username and not (secret and secret.isascii()):
-        error = f"{SECRET} has characters beyond ASCII" if secret else f"{SECRET} is not set, and there is a username"
-        return [Outcome(mail.id, error=error, permanent=True) for mail in mails]
-    talk = _Talk(settings, sender, secret, Deadline.after(timeout))
-    watchdog = threading.Timer(timeout, _hang_up, [talk])
+    watchdog = threading.Timer(talk.deadline.seconds, _hang_up, [talk])
     watchdog.daemon = True
     watchdog.start()
     try:
-        return _converse(mails, talk)
+        yield talk
     finally:
         watchdog.cancel()
 

@@ -3,10 +3,10 @@ are ever shown."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
 from pom_cli.net import Deadline
 from pom_cli.request import Answer, Request, Unanswered, ask
@@ -36,6 +36,10 @@ def parse(table: Table) -> Settings:
 def recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
     """One row: who reads it is the endpoint's business."""
     return ("webhook",)
+
+
+def probe(settings: Settings, secret: str, timeout: float) -> None:
+    """It cannot be tried without posting a notice."""
 
 
 def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, timeout: float) -> list[Outcome]:

@@ -7,7 +7,6 @@ A kind's module has
 - `COVERED`: for those that the target's health can explain, which health does (the alert then stays quiet)
 - `INTERVAL`: how often timers run it, None for the target's own interval
 - `NETWORK`: whether looking needs the network (then an offline monitor makes it unknown)
-- `default(site)`: is it on where the config has no table for it
 - `adhoc(site)`: is it done for a bare URL
 - `parse(table, site)`: the Settings; mistakes are noted in the table
 - `subjects(settings)`: the subjects that it will report on
@@ -16,11 +15,11 @@ A kind's module has
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Finding, Past, State
 from pom_cli.table import Table
 
@@ -31,6 +30,7 @@ KINDS = {
     "dns": "DNS records that must be as expected",
     "whois": "when the domain expires, over RDAP or WHOIS",
     "cors": "which origins a browser lets in, and which it must not",
+    "tests": "the newest test run that was recorded: what fails, and how old it is",
 }
 
 
@@ -51,6 +51,13 @@ class Site:
     data_dir: str = ""
 
 
+# A kind is on where the config has its table; these are on without one, for the sites for which this says so.
+ON_BY_DEFAULT: Mapping[str, Callable[[Site], bool]] = {
+    "health": lambda _: True,
+    "tls": lambda site: site.scheme == "https",
+}
+
+
 class Settings(Protocol):
     """What the engine asks of any kind's settings."""
 
@@ -67,7 +74,6 @@ class Kind(Protocol):
     INTERVAL: timedelta | None
     NETWORK: bool
 
-    def default(self, site: Site) -> bool: ...
     def adhoc(self, site: Site) -> bool: ...
     def parse(self, table: Table, site: Site) -> Settings: ...
     def subjects(self, settings: Any) -> tuple[str, ...]: ...

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from pom_cli.checks import Site
 from pom_cli.cors_rules import Asked, is_origin, may_set, value
 from pom_cli.cover import down
 from pom_cli.faults import EXPIRED, HOSTWIDE, Fault, NoAnswer
+from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.outcome import Outcome, without_query
 from pom_cli.table import Table
@@ -59,10 +59,6 @@ class Seen:
 
     visits: "tuple[tuple[Step, ...], ...]"
     attempts: int = 1
-
-
-def default(site: Site) -> bool:
-    return False
 
 
 def adhoc(site: Site) -> bool:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site
 from pom_cli.dns_records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
 from pom_cli.dns_servers import Server, server, system_resolvers
+from pom_cli.frozen import dataclass
 from pom_cli.model import Finding, Past, State
 from pom_cli.table import Table
 from pom_cli.text import clean
@@ -40,10 +40,6 @@ class Settings:
     def budget(self) -> float:
         """Seconds: a look ends by itself within the timeout, this only bounds what ought not to happen."""
         return self.timeout_s + 1
-
-
-def default(site: Site) -> bool:
-    return False
 
 
 def adhoc(site: Site) -> bool:

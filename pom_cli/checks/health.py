@@ -2,19 +2,23 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pom_cli import expect, web_table
 from pom_cli.checks import Site
 from pom_cli.drift import Drift, Rule, assess, describe
-from pom_cli.exchange import Answer
 from pom_cli.expect import Expected
 from pom_cli.faults import EXPIRED, Fault
+from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.outcome import Outcome, figures, status_of, summarize, without_query
 from pom_cli.table import Table
 from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    from pom_cli.exchange import Answer
 
 ALERTS = ("health", "latency-drift")
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # health is what explains the others
@@ -50,10 +54,6 @@ class Seen:
     outcome: Outcome
     mismatch: str | None = None  # how the body differs from what is expected
     attempts: int = 1
-
-
-def default(site: Site) -> bool:
-    return True
 
 
 def adhoc(site: Site) -> bool:
@@ -136,7 +136,7 @@ def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
     )
 
 
-def _answered(answer: Answer, seen: Seen, expected: Expected) -> Finding:
+def _answered(answer: "Answer", seen: Seen, expected: Expected) -> Finding:
     status, summary = status_of(seen.outcome, seen.mismatch, expected), summarize(seen.outcome, seen.mismatch, expected)
     detail = {**figures(answer), "attempts": seen.attempts}
     if status is not OPERATIONAL and answer.body:

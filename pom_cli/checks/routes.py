@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pom_cli.checks import Site
 from pom_cli.cover import down
 from pom_cli.faults import EXPIRED, Fault
+from pom_cli.frozen import dataclass
 from pom_cli.lanes import longest
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict
 from pom_cli.outcome import Outcome, phrase, told, without_query
@@ -61,10 +62,6 @@ class Seen:
 
     outcome: Outcome
     attempts: int = 1
-
-
-def default(site: Site) -> bool:
-    return False
 
 
 def adhoc(site: Site) -> bool:

@@ -5,13 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site
+from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
 from pom_cli.table import Table, host_port, idna
 
@@ -58,10 +58,6 @@ def health_explains(health: State) -> bool:
 
 
 COVERED: Mapping[str, Callable[[State], bool]] = {"tls-failed": health_explains}
-
-
-def default(site: Site) -> bool:
-    return site.scheme == "https"
 
 
 def adhoc(site: Site) -> bool:

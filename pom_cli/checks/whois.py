@@ -1,11 +1,12 @@
 """whois: when the domain expires. Over RDAP, else WHOIS, else as declared in the config, else as last known."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pom_cli.checks import Site
+from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.registry.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.registry.suffixes import ascii_name, registrable
@@ -37,11 +38,6 @@ class Settings:
     @property
     def budget(self) -> float:
         return self.timeout_s
-
-
-def default(site: Site) -> bool:
-    """Off until the config has a table for it: a registry is asked for a domain that somebody named."""
-    return False
 
 
 def adhoc(site: Site) -> bool:

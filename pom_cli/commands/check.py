@@ -48,7 +48,9 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
             report = _merged(report, _look_only(jobs, now))
         else:
             report = _merged(report, _run(loaded, jobs, due, now, as_json))
-    _show(report, as_json)
+    show(report, as_json)
+    if due and not report.results:
+        click.echo("nothing is due", err=True)  # so that the journal shows this run, too
     session.complain(report.faults)
     if report.faults:
         return 3
@@ -130,9 +132,9 @@ def _merged(one: "Report", other: "Report") -> "Report":
     )
 
 
-def _show(report: "Report", as_json: bool) -> None:
+def show(report: "Report", as_json: bool) -> None:
     if as_json:
-        session.print_json(_as_json(report))
+        session.print_json(as_json_of(report))
         return
     from pom_cli import render
 
@@ -144,7 +146,7 @@ def _show(report: "Report", as_json: bool) -> None:
         click.echo(f"undelivered: {report.undelivered}; see pom alerts")
 
 
-def _as_json(report: "Report") -> dict[str, Any]:
+def as_json_of(report: "Report") -> dict[str, Any]:
     from pom_cli.times import utc
 
     return {

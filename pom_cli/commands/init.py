@@ -2,83 +2,71 @@
 
 import os
 import re
+import sys
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pom_cli import config, places
+from pom_cli import config, places, session
 from pom_cli.address import http_url
 from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
-from pom_cli.shown import quoted
 from pom_cli.table import shown
 from pom_cli.targets import NAME, site_of
 
-_HEAD = """\
-# PoM's config. Every key has a default; the ones behind a # show theirs.
-# `pom config check` names every mistake, `pom config show` all that holds. Secrets stand in the file env beside it.
-
-[instance]
-# name = {name:<27} # how messages call this instance
-# data_dir = {data_dir:<23} # the database
-# retention = "30d"
-
-[alerts]
-# to = ["ops@example.com"]            # with POM_POSTMARK_TOKEN in env, mail goes out through Postmark
-# from = "pom@example.com"
-# cooldown = "5m"                     # between notices for one target and kind of alert; recoveries go at once
-# remind = ["1h", "6h", "24h"]        # after the first notice, then every last step
-# channels = ["console"]              # postmark, smtp, webhook, console; each is for what the one before refuses
-
-[offline]
-# witnesses = ["1.1.1.1:443", "9.9.9.9:443"]   # any that answers proves that our own network works
-"""
-_TARGET = """
-[targets.{name}]
-url = {url}
-"""
-_HINTS = """\
-# interval = "5m"
-
-# [targets.{name}.health]
-# path = "/api/health"                # default: the url itself
-# timeout = "10s"                     # for the whole request
-# attempts = 2                        # a bad answer is asked again before it counts
-# expect = {{ status = "operational" }} # the JSON body must contain this; or expect_text = "…", expect_status = [200]
-"""
+if TYPE_CHECKING:
+    from pom_cli.proposals import Found
 
 
 @click.command()
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.pass_context
 def command(context: click.Context, urls: tuple[str, ...]) -> int:
-    """Write a commented pom.toml for these sites.
+    """Write a commented pom.toml for these sites, from what they are today.
+
+    Each site is looked at for a few seconds; what answers well is switched on, the rest stands there as comments.
 
     Example: pom init https://example.com
     """
+    from pom_cli.first_config import first_config, site_line
+
     path = places.find(context.obj, os.environ)
-    text = first_config(urls, path)
+    must_be_new(path)
+    now = session.now()
+    found = _found(urls, now)
+    targets: dict[str, Found] = {}
+    for each in found:
+        targets[name_for(each.typed, targets)] = each
+    name, data_dir = places.default_instance(path, os.environ)
+    text = first_config(targets, name, str(data_dir), now.date())
     config.parse(text, path, os.environ)  # what is written must load
     write_new(path, text)
+    for target, each in targets.items():
+        click.echo(site_line(target, each))
     click.echo(f"wrote {path}; next: {_next(context.obj)}")
     return 0
 
 
-def first_config(urls: tuple[str, ...], path: Path) -> str:
-    """The text of a config for these URLs. Raises UsageError for one that is none."""
-    targets: dict[str, str] = {}
-    for url in dict.fromkeys(urls):
+def _found(urls: tuple[str, ...], now: datetime) -> "list[Found]":
+    """What these sites are today; progress is told on a terminal. Raises UsageError for a URL that is none."""
+    from pom_cli.discovery import discover
+
+    for url in urls:
         try:
             http_url(url)
         except ValueError:
             raise UsageError(f"{shown(url)} is not a URL like https://example.com") from None
-        targets[name_for(url, targets)] = url
-    name, data_dir = places.default_instance(path, os.environ)
-    head = _HEAD.format(name=quoted(name), data_dir=quoted(str(data_dir)))
-    tables = [_TARGET.format(name=name, url=quoted(url)) for name, url in targets.items()]
-    hints = _HINTS.format(name=next(iter(targets)))  # once is enough
-    return head + tables[0] + hints + "".join(tables[1:])
+    watched = sys.stderr is not None and sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        if watched:
+            click.echo(text, err=True)
+
+    tell(f"looking at {len(urls)} sites for some seconds …" if len(urls) > 1 else f"looking at {urls[0]} …")
+    return discover(urls, now, ended=lambda found: tell(f"looked at {found.typed}"))
 
 
 def name_for(url: str, taken: Collection[str]) -> str:
@@ -93,6 +81,12 @@ def name_for(url: str, taken: Collection[str]) -> str:
     return next(name for number in range(2, len(taken) + 3) if (name := f"{whole}-{number}") not in taken)
 
 
+def must_be_new(path: Path) -> None:
+    """Raises UsageError where something stands at `path` already, be it a link to nowhere."""
+    if os.path.lexists(path):
+        raise UsageError(f"{path}: exists already, and is left as it is; name another with --config")
+
+
 def write_new(path: Path, text: str) -> None:
     """Write a file that must not be there yet, whole or not at all. Raises UsageError."""
     try:
@@ -105,8 +99,8 @@ def write_new(path: Path, text: str) -> None:
                 path.unlink()
                 raise
     except OSError as error:
-        if isinstance(error, FileExistsError) and os.path.lexists(path):
-            raise UsageError(f"{path}: exists already, and is left as it is; name another with --config") from None
+        if isinstance(error, FileExistsError):
+            must_be_new(path)  # another one came in between
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 
 

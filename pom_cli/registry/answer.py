@@ -1,10 +1,11 @@
 """One Answer of a registry, as plain data; the ways in which asking can end; which of several answers settles it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from pom_cli.frozen import dataclass
 
 SLACK = timedelta(days=1)  # two reads agree within it: one may know the hour and the other only the day
 

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from pom_cli.frozen import dataclass
 
 _LINES, _WIDTH = 4000, 500  # what an honest answer stays far below, its terms of use aside
 _COMMENT = re.compile(r"[%#;>]")

@@ -1,11 +1,12 @@
 """The order of asking: RDAP, then port 43; a second read of what startles; waits that registries asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from pom_cli.deadline import Deadline
+from pom_cli.frozen import dataclass
 from pom_cli.registry import bootstrap, memory
 from pom_cli.registry.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.registry.memory import Memory

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from pom_cli.deadline import Deadline
 from pom_cli.exchange import Origin, exchange, open_connection
 from pom_cli.faults import Fault, NoAnswer
+from pom_cli.frozen import dataclass
 from pom_cli.http import REDIRECTS, place
 
 _HOPS = 4  # redirects; registries send a question on to one another

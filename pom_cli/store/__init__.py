@@ -28,12 +28,9 @@ def open_(path: Path) -> sqlite3.Connection:
     """The database at `path`, made where there is none, migrated where it is older. Raises StoreError."""
     with faults(path):
         _make_folder(path.parent)
-        fresh = not path.exists()
         db = connect(path)
         try:
             _prepare(db, path)
-            if fresh:
-                _give_to_owner(path)
         except BaseException:
             db.close()
             raise
@@ -151,13 +148,3 @@ def _cure(name: str, busy_ms: int) -> str:
 def _make_folder(folder: Path) -> None:
     if not folder.exists():
         folder.mkdir(parents=True, mode=0o750)
-
-
-def _give_to_owner(path: Path) -> None:
-    """A database that root makes belongs to whom its folder belongs to, or user pom could not write it later."""
-    owner = path.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
-        journal = Path(f"{path}-journal")
-        if journal.exists():
-            os.chown(journal, owner.st_uid, owner.st_gid)

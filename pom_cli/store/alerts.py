@@ -3,10 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, UNKNOWN, Announced, Condition, Notice, Status
 from pom_cli.store.codes import NUMBERS, maybe_status, status
 from pom_cli.times import from_ms, to_ms

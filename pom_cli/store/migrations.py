@@ -62,6 +62,11 @@ CREATE TABLE runs (
     outcome TEXT
 );
 CREATE INDEX runs_started ON runs (started_at);
+CREATE TABLE test_runs (
+    id INTEGER PRIMARY KEY, target TEXT NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, exit INTEGER,
+    passed INTEGER, failed INTEGER, failing TEXT NOT NULL, reason TEXT NOT NULL, log BLOB
+);
+CREATE INDEX test_runs_newest ON test_runs (target, ended_at);
 CREATE TABLE peers (
     name TEXT PRIMARY KEY, url TEXT NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL,
     last_seen INTEGER, misses INTEGER NOT NULL, missed_at INTEGER, held TEXT NOT NULL, fault TEXT NOT NULL,
@@ -69,6 +74,13 @@ CREATE TABLE peers (
 ) WITHOUT ROWID;
 CREATE TABLE beats (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, since INTEGER);
 """
+
+
+def nothing() -> sqlite3.Connection:
+    """A database in memory that knows nothing yet: for looking, where there is none."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    apply(db)
+    return db
 
 
 def apply(db: sqlite3.Connection) -> None:

@@ -3,10 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Mail
 from pom_cli.times import from_ms, to_ms
 

@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Key
-from pom_cli.store import connect, transaction
+from pom_cli.store import connect, testruns, transaction
 from pom_cli.store.tally import DAY_MS, HOUR_MS
 from pom_cli.times import to_ms
 
@@ -93,6 +93,7 @@ def _all(
     for (number,) in gone:
         rows += _forget(db, number, pause)
     with transaction(db):
+        rows += testruns.forget(db, now - retention, lambda target: series_kept(Key(target, "tests", "")))
         for target, alert in db.execute("SELECT target, alert FROM alerts").fetchall():
             if not alert_kept(target, alert):
                 # Closed without a word: the operator took it off the list.

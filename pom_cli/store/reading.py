@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Key, Status
 from pom_cli.store.codes import status, unpack
 from pom_cli.store.results import Stored
@@ -48,6 +48,16 @@ def looked_at(db: sqlite3.Connection) -> dict[Key, datetime]:
     return {Key(target, kind, subject): from_ms(at) for target, kind, subject, at in rows}
 
 
+def bad_looks(db: sqlite3.Connection, key: Key, since: datetime, most: int) -> int:
+    """How many looks since then found it degraded, in error or unreachable; no more than `most` are counted."""
+    rows = db.execute(
+        "SELECT code FROM results WHERE at >= ? AND code BETWEEN 1 AND 3"
+        " AND series = (SELECT id FROM series WHERE target = ? AND kind = ? AND subject = ?) ORDER BY at LIMIT ?",
+        (to_ms(since), key.target, key.kind, key.subject, most),
+    )
+    return len(rows.fetchall())
+
+
 @dataclass(frozen=True)
 class Row:
     """One result of history."""
@@ -59,17 +69,16 @@ class Row:
     summary: str
 
 
-def history(db: sqlite3.Connection, keys: Mapping[int, Key], since: datetime, limit: int) -> list[Row]:
-    """Results of these series (by number), newest first, at most `limit`."""
+def history(db: sqlite3.Connection, keys: Mapping[int, Key], since: datetime, limit: int) -> Iterator[Row]:
+    """Results of these series (by number), newest first, at most `limit`; one at a time, for there may be many."""
     marks = ",".join("?" * len(keys))
     rows = db.execute(
         "SELECT series, code, at, latency, texts.text FROM results LEFT JOIN texts ON texts.id = results.text"
         f" WHERE at >= ? AND series IN ({marks}) ORDER BY at DESC, series LIMIT ?",
         (to_ms(since), *keys, limit),
     )
-    return [
-        Row(keys[series], status(code), from_ms(at), latency, text or "") for series, code, at, latency, text in rows
-    ]
+    for series, code, at, latency, text in rows:
+        yield Row(keys[series], status(code), from_ms(at), latency, text or "")
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Baseline, Finding, Key, Past, State, Verdict
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
 from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, held
@@ -61,12 +61,16 @@ def _stored(row: Sequence[Any]) -> Stored:
         known_since=None if row[6] is None else from_ms(row[6]),
         latency_ms=row[7],
         detail=json.loads(row[8]),
-        verdicts={alert: Verdict(status(v[0]), v[1], v[2]) for alert, v in json.loads(row[9]).items()},
+        verdicts={alert: _verdict(*v) for alert, v in json.loads(row[9]).items()},
         answered=bool(row[10]),
         drifting=bool(row[11]),
     )
     tally = None if row[14] is None else Tally(row[14], row[15], row[16], tuple(unpack(row[17])), row[18], row[19])
     return Stored(row[0], state, tuple(unpack(row[12])), row[13], tally)
+
+
+def _verdict(number: int, summary: str, days_left: int | None, subjects: Sequence[str] = ()) -> Verdict:
+    return Verdict(status(number), summary, days_left, tuple(subjects))
 
 
 def past(db: sqlite3.Connection, stored: Stored | None, now: datetime) -> Past:
@@ -203,7 +207,10 @@ def _row(
     series: int, entry: Record, before: Stored | None, tally: Tally | None, usual: float | None
 ) -> tuple[Any, ...]:
     state = entry.state
-    verdicts = {alert: (NUMBERS[v.status], v.summary, v.days_left) for alert, v in state.verdicts.items()}
+    verdicts = {
+        alert: (NUMBERS[v.status], v.summary, v.days_left, *((v.subjects,) if v.subjects else ()))
+        for alert, v in state.verdicts.items()
+    }
     recent = ((before.recent if before else ()) + (tally.latencies[-1:] if _good(entry) and tally else ()))[-RECENT:]
     return (
         series,

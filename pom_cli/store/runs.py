@@ -1,11 +1,11 @@
 """Runs: each execution of a subcommand, with its start, its end and how it ended."""
 
+import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from secrets import randbits
 
+from pom_cli.frozen import dataclass
 from pom_cli.times import from_ms, to_ms
 
 
@@ -22,7 +22,7 @@ class Run:
 
 def begin(db: sqlite3.Connection, command: str, kinds: Sequence[str], now: datetime) -> int:
     """Note that a run has begun; gives its number, which is random so that it means the same in any database."""
-    number = randbits(48)
+    number = int.from_bytes(os.urandom(6), "big")
     row = (number, command, " ".join(kinds), to_ms(now))
     db.execute("INSERT INTO runs (id, command, kinds, started_at) VALUES (?, ?, ?, ?)", row)
     return number

@@ -20,7 +20,7 @@ from pom_cli.store import DamagedError, faults, transaction
 T = TypeVar("T")
 
 # Parents first, so that the ids of series and incidents are known when their children come.
-_SEEDED = ("series", "states", "alerts", "incidents")
+_SEEDED = ("series", "states", "alerts", "incidents", "silences", "peers", "beats")
 
 
 class Database:
@@ -195,7 +195,9 @@ def _adopt(db: sqlite3.Connection, spare: sqlite3.Connection) -> None:
         db, spare, "alerts", "max(ifnull(last_at, 0), ifnull(since, 0), ifnull(ended_at, 0))", ("target", "alert"),
         lambda row: {**row, "incident": incidents.get(row["incident"])},
     )  # fmt: skip
-    for table in ("messages", "notices", "outbox"):
+    _adopt_newer(db, spare, "peers", "asked_at", ("name",), dict)
+    _adopt_newer(db, spare, "beats", "at", ("one",), dict)
+    for table in ("messages", "notices", "outbox", "test_runs"):
         names, rows = _rows(spare, f"SELECT * FROM {table}")
         kept = [name for name in names if (table, name) != ("outbox", "id")]
         for values in rows:

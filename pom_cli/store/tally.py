@@ -6,8 +6,9 @@ the same however long the window is.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pom_cli.frozen import dataclass
 from pom_cli.model import Status
 from pom_cli.store.codes import pack
 

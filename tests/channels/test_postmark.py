@@ -399,3 +399,14 @@ def test_there_is_a_row_for_each_address() -> None:
         "a@example.com",
         "b@example.com",
     )
+
+
+def test_a_probe_asks_for_the_server_of_the_token_and_sends_nothing(server: PostmarkServer) -> None:
+    to = postmark.Settings(url=server.url)
+    assert postmark.probe(to, TOKEN, 10) == ""
+    assert "Postmark error 10" in postmark.probe(to, "wrong", 10)
+    assert postmark.probe(to, "", 10) == "POM_POSTMARK_TOKEN is not set"
+    server.lookup_script = [SERVER_ERROR, DROP]
+    assert "HTTP 500" in postmark.probe(to, TOKEN, 10)
+    assert "no answer from Postmark" in postmark.probe(to, TOKEN, 10)
+    assert server.posts() == []

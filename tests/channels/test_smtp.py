@@ -308,3 +308,17 @@ def test_mistakes_of_the_config_are_told_with_path_and_value(key: str, value: ob
 
 def test_there_is_a_row_for_each_address() -> None:
     assert smtp.recipients(smtp.Settings(), ["a@example.com", "b@example.com"]) == ("a@example.com", "b@example.com")
+
+
+@pytest.mark.parametrize("answer", [DROP, HANG, DRIP, ENDLESS, "554 go away"])
+def test_a_probe_ends_in_time_and_says_what_is_wrong(answer: str) -> None:
+    with SmtpServer(answers={"CONNECT": [answer]}) as server:
+        settings = smtp.Settings(host="127.0.0.1", port=server.port)
+        assert smtp.probe(settings, "", 0.5).startswith("127.0.0.1: ")
+        assert smtp.probe(settings, "", 5) == "", "the server is well again"
+    assert server.received == []
+
+
+def test_a_probe_without_the_password_that_is_needed_says_so() -> None:
+    settings = smtp.Settings(host="127.0.0.1", port=1, username="pom")
+    assert smtp.probe(settings, "", 1) == "POM_SMTP_PASSWORD is not set, and there is a username"

@@ -123,8 +123,7 @@ class TestParse:
     def test_path_and_url_exclude_each_other(self) -> None:
         assert len(read(origin=APP, path="/api", url="https://api.example.com/")[1]) == 1
 
-    def test_it_is_on_only_where_the_config_has_a_table(self) -> None:
-        assert not cors.default(SITE)
+    def test_it_is_not_for_a_bare_url(self) -> None:
         assert not cors.adhoc(SITE)
 
     def test_it_keeps_to_the_shape_of_a_kind(self) -> None:

@@ -207,7 +207,6 @@ def test_a_record_that_is_all_defaults_is_the_sites_own_address() -> None:
 def test_a_url_is_checked_ad_hoc_unless_its_host_is_an_address_or_one_word() -> None:
     hosts = ("makenot.example", "203.0.113.7", "2001:db8::7", "localhost")
     assert [dns.adhoc(site(host)) for host in hosts] == [True, False, False, False]
-    assert not dns.default(site())
 
 
 def test_the_budget_is_a_little_more_than_the_timeout() -> None:

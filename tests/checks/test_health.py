@@ -67,7 +67,6 @@ def test_it_has_what_the_engine_asks_of_a_kind() -> None:
         None,
         True,
     )
-    assert health.default(SITE)
     assert health.adhoc(SITE)
     assert health.subjects(SETTINGS) == ("",)
 

@@ -137,8 +137,7 @@ class TestParse:
     def test_every_mistake_is_found_at_once(self) -> None:
         assert len(read(paths=["a", {"path": "b", "status": 0}, {"paht": "/"}])[1]) == 5
 
-    def test_it_is_on_only_where_the_config_has_a_table(self) -> None:
-        assert not routes.default(SITE)
+    def test_it_is_not_for_a_bare_url(self) -> None:
         assert not routes.adhoc(SITE)
 
     def test_the_budget_grows_with_the_paths_but_not_by_a_whole_timeout_each(self) -> None:

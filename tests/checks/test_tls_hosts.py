@@ -11,7 +11,7 @@ from tls_look import LONG, SOON, findings, leaf, resolving, verdicts
 from web_server import CLOSE, HANG, WebServer
 
 from pom_cli import net
-from pom_cli.checks import Site, tls
+from pom_cli.checks import ON_BY_DEFAULT, Site, tls
 from pom_cli.config import site_of
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Status, Verdict
 from pom_cli.table import Table
@@ -191,7 +191,7 @@ class TestConfig:
     @pytest.mark.parametrize(("url", "on"), [("https://shop.example.com", True), ("http://shop.example.com", False)])
     def test_it_is_on_for_https(self, url: str, on: bool) -> None:
         site = site_of("shop", url)
-        assert (tls.default(site), tls.adhoc(site)) == (on, on)
+        assert (ON_BY_DEFAULT["tls"](site), tls.adhoc(site)) == (on, on)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ class TestAlerts:
             assert {notice.alert for notice in scene.run(kinds=kinds).notices} == alerts
 
     def test_a_target_that_is_down_speaks_as_health_alone(self, roots: str, tmp_path: Path) -> None:
-        with WebServer(greeting=[CLOSE]) as server:
+        with WebServer(greeting=[0.05, CLOSE]) as server:
             url = f'url = "https://127.0.0.1:{server.port}"'
             scene = self.scene(tmp_path, roots, url, "health = { attempts = 1 }")
             assert [notice.alert for notice in scene.run(kinds=("tls",)).notices] == ["health"]

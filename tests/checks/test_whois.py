@@ -58,7 +58,6 @@ def test_it_has_what_the_engine_asks_of_a_kind() -> None:
     assert checks.load("whois") is whois
     assert whois.ALERTS == ("whois-expiry", "whois-unknown")
     assert (dict(whois.COVERED), whois.INTERVAL, whois.NETWORK) == ({}, timedelta(hours=1), True)
-    assert not whois.default(SITE)
     assert whois.subjects(SETTINGS) == ("",)
     assert SETTINGS.budget == 30.0
 

@@ -1,0 +1,90 @@
+"""The listening sockets: an address that is not there yet (a VPN that comes up late) is waited for."""
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from pom_cli.errors import PomError
+
+BACKLOG = 1024
+IN_USE_S = 3.0  # for the process before this one to go
+LONGEST_PAUSE_S = 5.0
+_LATE = (errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.ENETUNREACH)
+
+
+def listen(
+    host: str, port: int, stopping: threading.Event, waits: Callable[[str], None], beat: Callable[[], None]
+) -> list[socket.socket]:
+    """Sockets that listen at `host`, one for each of its addresses; none where it was told to stop before.
+
+    `waits` is told once why there is something to wait for, `beat` is called with every try. Raises PomError where
+    waiting would not help.
+    """
+    begun, pause, told = time.monotonic(), 0.25, False
+    while not stopping.is_set():
+        beat()
+        try:
+            return _sockets(host, port)
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
+            if not (_late(error) or (in_use and time.monotonic() - begun < IN_USE_S)):
+                raise PomError(f"serve.listen: {shown(host, port)}: {_reason(error)}") from error
+            if not told and not in_use:
+                waits(f"serve.listen: {shown(host, port)}: {_reason(error)}; trying until it is there")
+                told = True
+        stopping.wait(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+    return []
+
+
+def shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _late(error: OSError) -> bool:
+    return isinstance(error, socket.gaierror) or error.errno in _LATE
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another process listens there already"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine does not have that address"
+    return str(error.strerror or error)
+
+
+def _sockets(host: str, port: int) -> list[socket.socket]:
+    """One for each address of the host; an address that is not there is no trouble as long as another is."""
+    found: list[socket.socket] = []
+    late: OSError | None = None
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            try:
+                found.append(_socket(family, kind, protocol, address))
+            except OSError as error:
+                if not _late(error) and error.errno != errno.EAFNOSUPPORT:
+                    raise
+                late = error
+    except BaseException:
+        for sock in found:
+            sock.close()
+        raise
+    if not found and late:
+        raise late
+    return found
+
+
+def _socket(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

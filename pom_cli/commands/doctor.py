@@ -1,0 +1,56 @@
+"""pom doctor: is this installation sound, and if not, what cures it."""
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from pom_cli import session
+
+if TYPE_CHECKING:
+    from pom_cli.doctor import Patient, Point
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> int:
+    """Is this installation sound: config, database, credentials, timers, peers, clock, disk. Sends no mail.
+
+    Each fault is told with its cure. Ends with 1 where there is one.
+
+    Example: pom doctor
+    """
+    from pom_cli import doctor
+
+    points, failures = doctor.examine(_patient(context))
+    sound = not failures and all(point.status != doctor.FAULT for point in points)
+    if as_json:
+        checks = [{"name": one.name, "status": one.status, "summary": one.told, "cure": one.cure} for one in points]
+        session.print_json({"ok": sound, "checks": checks})
+    else:
+        for point in points:
+            click.echo(_line(point))
+    session.complain(failures)
+    if failures:
+        return 3
+    return 0 if sound else 1
+
+
+def _patient(context: click.Context) -> "Patient":
+    from pom_cli import places, standby
+    from pom_cli.doctor import Patient
+    from pom_cli.errors import ConfigError, UsageError
+
+    path = places.find(context.obj, os.environ)
+    installed = os.path.normpath(path.absolute()) == str(places.ETC)
+    try:
+        loaded = standby.load(path, os.environ)
+    except (ConfigError, UsageError) as error:
+        return Patient(path, None, tuple(str(error).splitlines()), installed, session.now())
+    return Patient(path, loaded, loaded.broken or (), installed, session.now())
+
+
+def _line(point: "Point") -> str:
+    cure = f" : {point.cure}" if point.cure else ""
+    return f"{point.status}: {point.name}: {point.told}{cure}"

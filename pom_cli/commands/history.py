@@ -1,0 +1,72 @@
+"""pom history: what a target's checks saw over time, newest first."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli import session
+from pom_cli.checks import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pom_cli.config import Config
+    from pom_cli.targets import Target
+
+
+@click.command()
+@click.argument("name", metavar="TARGET", shell_complete=session.completing("targets"))
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Only this kind of check.")
+@click.option("--since", default="24h", show_default=True, help="How far back: a duration, or an RFC 3339 instant.")
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/history/TARGET.")
+@click.pass_context
+def command(context: click.Context, name: str, kind: str | None, since: str, limit: int, as_json: bool) -> int:
+    """Results over time, newest first.
+
+    Example: pom history makenotwork --kind health --since 7d
+    """
+    from pom_cli import history
+
+    loaded = session.config(context)
+    target = session.targets(loaded, [name])[0]
+    found = _look(loaded, target, kind, history.since(since, session.now()), limit)
+    if as_json:
+        session.print_json(found)
+        return 0
+    for row in found:
+        click.echo(_line(row))
+    if not found:
+        click.echo(f"{name}: no results {history.back(since)}")
+    elif len(found) == limit:
+        session.complain([f"there may be more than {limit}; see --limit"])
+    return 0
+
+
+def _look(loaded: "Config", target: "Target", kind: str | None, since: "datetime", limit: int) -> list[dict[str, Any]]:
+    from pom_cli import history, store
+
+    path = loaded.instance.data_dir / "pom.db"
+    db = store.open_reader(path)
+    if db is None:
+        return []
+    try:
+        with store.faults(path), store.snapshot(db):
+            return list(history.rows(db, target, kind, since, limit))
+    finally:
+        db.close()
+
+
+def _line(row: "Mapping[str, Any]") -> str:
+    """`2026-11-24 07:40:15 +01:00 health: operational, 200 OK, 43 ms`."""
+    from datetime import datetime
+
+    from pom_cli.render import coloured
+    from pom_cli.text import clean
+    from pom_cli.times import local
+
+    name = clean(f"{row['kind']} {row['subject']}".strip())
+    latency = f", {row['latency_ms']} ms" if row["latency_ms"] is not None else ""
+    at = local(datetime.fromisoformat(row["checked_at"]))
+    return f"{at} {name}: {coloured(row['status'])}, {clean(row['summary'])}{latency}"

@@ -1,0 +1,46 @@
+"""pom mesh: this instance and its peers, as the newest heartbeat left them."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli import session
+
+if TYPE_CHECKING:
+    from pom_cli.config import Config
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/mesh.")
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> int:
+    """This instance and its peers, as the newest heartbeat left them.
+
+    Example: pom mesh
+    """
+    found = _look(session.config(context))
+    if as_json:
+        session.print_json(found)
+    else:
+        from pom_cli import render
+
+        for line in render.mesh_lines(found):
+            click.echo(line)
+    return 1 if any(peer["state"] == "missing" for peer in found["peers"]) else 0
+
+
+def _look(loaded: "Config") -> dict[str, Any]:
+    from pom_cli import mesh_view, store
+
+    now = session.now()
+    path = loaded.instance.data_dir / "pom.db"
+    db = store.open_reader(path)
+    if db is None:
+        from pom_cli.store import migrations
+
+        db = migrations.nothing()
+    try:
+        with store.faults(path), store.snapshot(db):
+            return mesh_view.mesh(db, loaded, now)
+    finally:
+        db.close()

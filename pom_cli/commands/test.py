@@ -1,0 +1,173 @@
+"""pom test: run the targets' own tests, or record a run made elsewhere; then judge it like any other check."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli import session
+from pom_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pom_cli.config import Config
+    from pom_cli.targets import Target
+    from pom_cli.testrun import Run
+
+RECORD = "record"
+_NAMED = 20  # failing tests, or else lines of the log, that are shown
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[TARGET]... | record TARGET", shell_complete=session.completing("targets"))
+@click.option("-v", "--verbose", is_flag=True, help="Show the tests' output as it comes.")
+@click.option("--passed", type=click.IntRange(0), metavar="N", help="record: so many tests passed.")
+@click.option("--failed", type=click.IntRange(0), metavar="N", help="record: so many failed.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="record: a JUnit XML file of the run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(
+    context: click.Context,
+    words: tuple[str, ...],
+    verbose: bool,
+    passed: int | None,
+    failed: int | None,
+    junit: Path | None,
+    as_json: bool,
+) -> int:
+    """Run a target's tests over ssh (or here), store the run, and send the alerts that follow.
+
+    Without targets every one that has a tests table has its turn. `record` stores a run made elsewhere instead: its
+    numbers, or a JUnit file that tells them.
+
+    Example: pom test makenotwork, or pom test record makenotwork --passed 40 --failed 0
+    """
+    from pom_cli.times import ticking
+
+    loaded, clock = session.config(context), ticking(session.now())
+    if words[:1] == (RECORD,):
+        targets = _targets(loaded, words[1:2])
+        if len(words) != 2:
+            raise UsageError(f"record takes one target: pom test {RECORD} TARGET --passed N --failed N")
+        runs = [_recorded(targets[0].name, passed, failed, junit, clock())]
+        _store(loaded, runs[0])
+    elif passed is not None or failed is not None or junit is not None:
+        raise UsageError(f"--passed, --failed and --junit go with record: pom test {RECORD} TARGET --passed N …")
+    else:
+        runs = _made(loaded, _targets(loaded, words), clock, verbose, as_json)
+    return _tell(loaded, runs, clock(), as_json)
+
+
+def _targets(loaded: "Config", names: Sequence[str]) -> "list[Target]":
+    """The targets of these names, all that have tests for none. Raises UsageError for one that has none."""
+    found = session.targets(loaded, names)
+    tested = [target for target in found if "tests" in target.checks]
+    if not tested or (names and len(tested) < len(found)):
+        name = next((target.name for target in found if "tests" not in target.checks), "NAME")
+        who = f"{name} has" if names else "no target has"
+        raise UsageError(f"{who} tests to run: add a table [targets.{name}.tests] with a command to the config")
+    return tested
+
+
+def _recorded(target: str, passed: int | None, failed: int | None, junit: Path | None, now: datetime) -> "Run":
+    from pom_cli.testrun import Run, kept, new_id
+    from pom_cli.testrun import junit as junit_xml
+    from pom_cli.testrun.summary import Summary
+
+    told = junit_xml.read(junit) if junit else Summary()
+    passed = told.passed if passed is None else passed
+    failed = told.failed if failed is None else failed
+    if passed is None or failed is None:
+        missing = "--passed" if passed is None else "--failed"
+        raise UsageError(f"{missing} is missing; both numbers are needed, or a JUnit file (--junit) that tells them")
+    if told.failing and not failed:
+        raise UsageError(f"--failed 0, but {junit} has {told.failed} that failed, such as {told.failing[0]}")
+    return Run(new_id(), target, now, now, passed=passed, failed=failed, failing=kept(told.failing))
+
+
+def _made(
+    loaded: "Config", targets: "Iterable[Target]", clock: Callable[[], datetime], verbose: bool, as_json: bool
+) -> "list[Run]":
+    """Run one after the other, for they may well share a machine; each is stored as it ends."""
+    from pom_cli import owner
+    from pom_cli.testrun import watch
+    from pom_cli.testrun.make import make
+
+    owner.become(loaded.instance.data_dir)  # ssh has the same user and keys as in a timer's run
+    runs = []
+    for target in targets:
+        settings = target.checks["tests"].settings
+        with watch.output(err=as_json) if verbose else watch.progress(target.name) as listen:
+            run = make(target.name, settings.ssh, settings.command, settings.timeout_s, clock, listen)
+        _store(loaded, run)
+        runs.append(run)
+        for line in [] if as_json else _lines(run, seen=verbose):
+            click.echo(line)
+    return runs
+
+
+def _store(loaded: "Config", run: "Run") -> None:
+    """In a transaction of its own: what follows may take half an hour, and may be interrupted."""
+    from functools import partial
+
+    from pom_cli.store import testruns
+
+    database = session.database(loaded)
+    try:
+        database.write(partial(testruns.add, run=run))
+    finally:
+        database.close()
+
+
+def _lines(run: "Run", seen: bool) -> list[str]:
+    """How a run ended, and what fails in it; the log's end, unless it was seen, where no names tell that."""
+    from pom_cli.times import short
+
+    how = run.reason or f"exit {run.exit}"
+    lines = [f"{run.target}: {how}, after {short(run.ended_at - run.started_at)}"]
+    lines += [f"  failed: {name}" for name in run.failing[:_NAMED]]
+    if len(run.failing) > _NAMED:
+        lines.append(f"  and {len(run.failing) - _NAMED} more")
+    if not run.failing and not seen and (run.reason or run.failed_tests):
+        lines += [f"  | {line}" for line in run.log.splitlines()[-_NAMED:]]
+    return lines
+
+
+def _tell(loaded: "Config", runs: "Sequence[Run]", now: datetime, as_json: bool) -> int:
+    """Judge the targets of these runs, store, alert and print; gives the exit code."""
+    from pom_cli import pipeline
+    from pom_cli.commands import check
+
+    jobs = [
+        replace(job, check=replace(job.check, settings=replace(job.check.settings, fresh=run)))
+        for run in runs
+        for job in pipeline.jobs_of([loaded.targets[run.target]], ("tests",))
+    ]
+    database = session.database(loaded)
+    try:
+        report = pipeline.run(loaded, jobs, database, now, "stderr" if as_json else "stdout", command="test")
+    finally:
+        database.close()
+    if as_json:
+        session.print_json({**check.as_json_of(report), "runs": [_run_json(run) for run in runs]})
+    else:
+        check.show(report, as_json)
+    session.complain(report.faults)
+    return 3 if report.faults else 1 if any(one.finding.status != "operational" for one in report.results) else 0
+
+
+def _run_json(run: "Run") -> dict[str, Any]:
+    from pom_cli.times import utc
+
+    return {
+        "target": run.target,
+        "started_at": utc(run.started_at),
+        "duration_s": round((run.ended_at - run.started_at).total_seconds(), 1),
+        "passed": run.passed,
+        "failed": run.failed,
+        "failing": list(run.failing),
+        "exit": run.exit,
+        "reason": run.reason or None,
+    }

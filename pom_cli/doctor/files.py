@@ -1,0 +1,131 @@
+"""Config and files: do they load, may the right users read and write them, and is there room for more."""
+
+import os
+from pathlib import Path
+from shlex import quote
+
+from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
+from pom_cli.frozen import dataclass
+
+USER = "pom"  # whom systemd runs an installed PoM as
+LEAST_BYTES = 100 << 20  # the database grows by a few MiB a month; mail logs and journals fill disks faster
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user, with all the groups that count for file modes."""
+
+    name: str
+    uid: int
+    gids: frozenset[int]
+
+
+def config(patient: Patient) -> list[Point]:
+    """Does pom.toml load. Warnings are no faults."""
+    check = f"pom --config {quote(str(patient.path))} config check" if not patient.installed else "pom config check"
+    if patient.mistakes:
+        faults = [fault(mistake, f"correct it, then: {check}") for mistake in patient.mistakes]
+        copy = [warning("until then the timers work with the last config that loaded well")] if patient.config else []
+        return faults + copy
+    loaded = patient.config
+    assert loaded is not None  # noqa: S101 - for the type checker: without a config there are mistakes
+    counts = f"targets: {len(loaded.targets)}, peers: {len(loaded.peers)}"
+    return [ok(f"{patient.path}: no mistakes; {counts}")] + [warning(one) for one in loaded.warnings]
+
+
+def modes(patient: Patient) -> list[Point]:
+    """Who may read and write config, env and data."""
+    if patient.config is None:
+        return [skipped("without a config it is not known where the data is")]
+    data = patient.config.instance.data_dir
+    user = _service_user(patient, data)
+    if user is None:
+        return [fault(f"there is no user {USER}, whom the timers run as", "deploy again: ./deploy.sh HOST")]
+    found = [*_config_modes(patient.path, user), *_env_modes(patient.path.with_name("env"), patient)]
+    return [*found, *_data_modes(data, user)]
+
+
+def disk(patient: Patient) -> list[Point]:
+    """Is there room for the database to grow."""
+    if patient.config is None:
+        return [skipped("without a config it is not known where the data is")]
+    data = patient.config.instance.data_dir
+    try:
+        room = os.statvfs(data)
+    except OSError as error:
+        return [fault(f"{data}: {error.strerror}", f"mkdir -p {quote(str(data))}, or set instance.data_dir")]
+    free = room.f_bavail * room.f_frsize
+    if free < LEAST_BYTES:
+        return [fault(f"{data}: only {free >> 20} MiB are free", f"free some space: df -h {quote(str(data))}")]
+    if room.f_files and not room.f_favail:
+        return [fault(f"{data}: no inode is free", f"delete small files: df -i {quote(str(data))}")]
+    return [ok(f"{data}: {free >> 20} MiB are free")]
+
+
+def _service_user(patient: Patient, data: Path) -> Account | None:
+    """Whom the runs are made as: user pom where it is installed, else whom the data belongs to."""
+    import pwd
+
+    try:
+        uid = data.stat().st_uid if data.exists() else os.geteuid()
+        entry = pwd.getpwnam(USER) if patient.installed else pwd.getpwuid(uid)
+    except KeyError:
+        return None if patient.installed else Account(str(uid), uid, frozenset())
+    return Account(entry.pw_name, entry.pw_uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
+
+
+def may(status: os.stat_result, user: Account, bits: int) -> bool:
+    """May this user do that by the mode: 4 read, 2 write, 1 search."""
+    if user.uid == 0:
+        return True
+    if status.st_uid == user.uid:
+        return status.st_mode >> 6 & bits == bits
+    if status.st_gid in user.gids:
+        return status.st_mode >> 3 & bits == bits
+    return status.st_mode & bits == bits
+
+
+def _config_modes(path: Path, user: Account) -> list[Point]:
+    try:
+        closed = [one for one, bits in ((path.parent, 1), (path, 4)) if not may(one.stat(), user, bits)]
+    except OSError:
+        return []  # told by the examination of the config
+    if not closed:
+        return [ok(f"{path}: user {user.name} may read it")]
+    cure = f"chgrp {USER} {closed[0]} && chmod g+r{'x' if closed[0] == path.parent else ''} {closed[0]}"
+    return [fault(f"{closed[0]}: user {user.name} may not read it", cure)]
+
+
+def _env_modes(path: Path, patient: Patient) -> list[Point]:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return [] if not patient.installed else [fault(f"{path}: it is not there", f"write it (0640, root:{USER})")]
+    except OSError as error:
+        return [skipped(f"{path}: {error.strerror}")]
+    if mode & 0o007:
+        return [fault(f"{path}: everybody may read the secrets in it ({mode & 0o777:04o})", f"chmod 640 {path}")]
+    return [ok(f"{path}: closed to others ({mode & 0o777:04o})")]
+
+
+def _data_modes(data: Path, user: Account) -> list[Point]:
+    try:
+        folder = data.stat()
+    except OSError:
+        return []  # told by the examination of the disk
+    cure = f"chown -R {user.name}:{user.name} {quote(str(data))}"
+    if not may(folder, user, 7):
+        return [fault(f"{data}: user {user.name} may not write there", cure)]
+    foreign = _foreign(data, user)
+    if foreign:
+        names = ", ".join(sorted(foreign)[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        return [fault(f"{data}: user {user.name} may not write {names}", cure)]
+    return [ok(f"{data}: all of it is user {user.name}'s to write")]
+
+
+def _foreign(data: Path, user: Account) -> list[str]:
+    """What in the data folder the runs could not write. A folder that this process may not list counts for nothing."""
+    if not os.access(data, os.R_OK | os.X_OK):
+        return []
+    files = [one for one in data.iterdir() if one.is_file() and not one.is_symlink()]
+    return [one.name for one in files if not may(one.stat(), user, 6)]

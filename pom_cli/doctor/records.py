@@ -1,0 +1,68 @@
+"""The database: is it sound, and do the checks that it tells of still run."""
+
+from contextlib import closing
+from pathlib import Path
+from shlex import quote
+
+from pom_cli import store
+from pom_cli.doctor import Patient, Point, fault, ok, skipped
+from pom_cli.errors import StoreError
+
+_RESTORE = "the next run sets it aside and begins a new one; restore a backup"
+_NO_CONFIG = "without a config it is not known where the database is"
+
+
+def database(patient: Patient) -> list[Point]:
+    """Is the file whole, by SQLite's own check."""
+    from pom_cli.store import soundness
+
+    if patient.config is None:
+        return [skipped(_NO_CONFIG)]
+    path = patient.config.instance.data_dir / "pom.db"
+    try:
+        flaws = soundness.flaws(path)
+    except StoreError as error:
+        return [_unusable(path, error)]
+    if flaws is None:
+        return [fault(f"{path}: it is not there yet: nothing has run", _first(patient))]
+    found = [ok(f"{path}: sound, {path.stat().st_size >> 10} KiB")]
+    if flaws:
+        found = [fault(f"{path}: damaged: {'; '.join(flaws)}", _RESTORE)]
+    for aside in soundness.set_aside(path):
+        cure = f"look at what it holds (sqlite3 {quote(str(aside))} .recover), then remove it"
+        found.append(fault(f"{aside.name}: a damaged database, set aside", cure))
+    return found
+
+
+def runs(patient: Patient) -> list[Point]:
+    """Does every kind of check that the config uses run."""
+    from pom_cli import overdue
+
+    if patient.config is None:
+        return [skipped(_NO_CONFIG)]
+    path = patient.config.instance.data_dir / "pom.db"
+    try:
+        with store.faults(path):
+            db = store.open_reader(path)
+            if db is None:
+                return [skipped("nothing has run yet")]
+            with closing(db), store.snapshot(db):
+                looks = overdue.looks(db, patient.config)
+    except StoreError as error:
+        return [skipped(str(error))]
+    late = [look for look in looks if overdue.is_overdue(look, patient.now)]
+    if late:
+        cure = "journalctl -u 'pom-check*' -n 20" if patient.installed else "pom check"
+        return [fault(f"overdue: {overdue.summary(late, patient.now)}", cure)]
+    kinds = list(dict.fromkeys(look.kind for look in looks))
+    return [ok(f"all run in time: {', '.join(kinds)}") if kinds else skipped("no checks are configured")]
+
+
+def _unusable(path: Path, error: StoreError) -> Point:
+    if isinstance(error, store.DamagedError):
+        return fault(str(error), _RESTORE)
+    return fault(str(error), f"ls -l {quote(str(path.parent))}")
+
+
+def _first(patient: Patient) -> str:
+    return "systemctl start pom, then wait for a minute" if patient.installed else "pom check"

@@ -1,0 +1,100 @@
+"""A consistent copy of the database while others write to it, by SQLite's own backup (https://sqlite.org/backup.html)."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from pom_cli import store
+from pom_cli.errors import StoreError, UsageError
+
+STEP = 512  # pages at a time, 2 MiB: writers wait for a few milliseconds
+RESTARTS = 5  # SQLite begins again when another process writes in between; then the rest is taken in one go
+
+
+def copy(source: Path, target: Path, pause: Callable[[], None]) -> int:
+    """Copy `source` to `target`, which must not be there; gives the copy's size in bytes once it has proved sound.
+
+    `pause` runs between two steps. Raises UsageError where `target` cannot be made, StoreError for the database's
+    faults; nothing is left behind then.
+    """
+    with store.faults(source):
+        db = store.open_reader(source)
+    if db is None:
+        raise StoreError(f"{source}: there is no database yet")
+    with closing(db):
+        draft = target.with_name(f".{target.name}-{os.getpid()}")
+        _reserve(target)
+        try:
+            _copy(db, source, draft, pause)
+            size = draft.stat().st_size
+            draft.replace(target)
+            _sync(target.parent)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        finally:
+            draft.unlink(missing_ok=True)
+    return size
+
+
+def _reserve(target: Path) -> None:
+    """Take the name: whoever comes second finds it taken."""
+    try:
+        with target.open("xb"):
+            pass
+    except FileExistsError:
+        raise UsageError(f"{target}: exists already, and is left as it is; name another file") from None
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from None
+
+
+def _copy(db: sqlite3.Connection, source: Path, draft: Path, pause: Callable[[], None]) -> None:
+    with draft.open("xb") as file:
+        os.fchmod(file.fileno(), 0o600)  # what was seen and who is told is not for everybody
+        with store.faults(draft):
+            try:
+                _fill(db, source, draft, _patience(pause))
+            except _Restless:
+                file.truncate(0)
+                _fill(db, source, draft, None)
+        os.fsync(file.fileno())
+
+
+def _fill(db: sqlite3.Connection, source: Path, draft: Path, step: Callable[[int, int, int], None] | None) -> None:
+    """Into an empty draft; in steps with a pause after each or, without `step`, in one go."""
+    with closing(sqlite3.connect(draft, isolation_level=None)) as copy_:
+        copy_.execute("PRAGMA journal_mode=OFF")  # a copy that is cut short is thrown away
+        copy_.execute("PRAGMA synchronous=OFF")
+        db.backup(copy_, pages=STEP if step else -1, progress=step, sleep=0.001)
+        if copy_.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise store.DamagedError(f"{source}: damaged: its copy is not sound")
+
+
+class _Restless(Exception):
+    """Others write so often that step by step it would never end."""
+
+
+def _patience(pause: Callable[[], None]) -> Callable[[int, int, int], None]:
+    """Called after each step; raises _Restless after too many fresh starts."""
+    left: list[int] = []
+    restarts = 0
+
+    def step(_status: int, remaining: int, _total: int) -> None:
+        nonlocal restarts
+        restarts += bool(left) and remaining >= left[-1]
+        left[:] = [remaining]
+        if restarts > RESTARTS:
+            raise _Restless
+        pause()
+
+    return step
+
+
+def _sync(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,41 @@
+"""Running a target's own tests: where, for how long, what came of it. Nothing in here knows a target or a database."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from secrets import randbits
+
+from pom_cli.frozen import dataclass
+from pom_cli.text import clean
+
+NAMES = 200  # failing tests that are kept by name; their number is kept whole
+
+
+@dataclass(frozen=True)
+class Run:
+    """One test run of a target. `reason` says why it could not be made, and then nothing else is known of the tests."""
+
+    id: int  # random, so that it means the same in any database
+    target: str
+    started_at: datetime
+    ended_at: datetime
+    exit: int | None = None  # the command's own; None where it was recorded, or could not be made
+    passed: int | None = None  # None: nothing told
+    failed: int | None = None
+    failing: tuple[str, ...] = ()
+    reason: str = ""
+    log: str = ""  # the end of the output, printable
+
+    @property
+    def failed_tests(self) -> bool:
+        """Do tests fail: the exit code decides where there is one, as its command may try a flaky test again."""
+        return bool(self.failed) if self.exit is None else self.exit != 0
+
+
+def new_id() -> int:
+    """An id for a run that is to be stored."""
+    return randbits(48)
+
+
+def kept(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of failing tests as they are kept: each once, printable, not too many; sorted, as runners mix them up."""
+    return tuple(sorted({name for raw in names if (name := clean(raw))})[:NAMES])

@@ -1,0 +1,31 @@
+"""One test run, made: the command run to its end, and what its output tells."""
+
+from collections.abc import Callable
+from datetime import datetime
+from secrets import token_hex
+
+from pom_cli.testrun import Run, kept, new_id, process, ssh, summary
+from pom_cli.testrun.output import Output
+from pom_cli.testrun.process import Listener
+
+
+def make(
+    target: str, destination: str, command: str, limit_s: float, clock: Callable[[], datetime], listen: Listener
+) -> Run:
+    """Run `command` at the ssh destination, or here where that is "". Raises nothing but what `listen` raises."""
+    run, output, started_at = token_hex(16), Output(), clock()
+    argv = ssh.there(destination, command, limit_s, run) if destination else ssh.here(command, limit_s, run)
+    ended = process.run(argv, limit_s, run, output, listen)
+    told = summary.Summary() if ended.exit is None else summary.parse(output.telling)
+    return Run(
+        id=new_id(),
+        target=target,
+        started_at=started_at,
+        ended_at=clock(),
+        exit=ended.exit,
+        passed=told.passed,
+        failed=told.failed,
+        failing=kept(told.failing),
+        reason=ended.reason,
+        log=output.tail(),
+    )

@@ -1,0 +1,270 @@
+"""The house keeps its rules: which module may know which, what each kind and command must have, what start-up costs."""
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Pom
+from test_config import without_kinds_to_come
+
+from pom_cli import cli, config
+from pom_cli.checks import KINDS
+from pom_cli.cli import COMMANDS
+
+CODE = ROOT / "pom_cli"
+README = ROOT / "README.md"
+UNITS = sorted((ROOT / "timers").glob("*.*"))
+FILES = sorted(CODE.rglob("*.py"))
+NAMES = {
+    str(path.relative_to(CODE).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path for path in FILES
+}
+# Of the contract; those that are not there yet are left out until they are.
+KINDS_TO_COME = {"health", "tls", "routes", "dns", "whois", "cors", "tests"} - set(KINDS)
+COMMANDS_TO_COME = {"check", "heartbeat", "test", "prune", "status", "history", "incidents", "alerts", "silence",
+                    "runbook", "mesh", "serve", "init", "config", "doctor", "backup"} - set(COMMANDS)  # fmt: skip
+HEAVY = {"requests", "urllib3", "cryptography", "dns", "whois", "sqlite_utils", "rich", "waitress"}
+ALLOWED_ON_TOP = {"pyproject.toml", "pom_cli", "tests", "timers", "deploy.sh", "README.md", "LICENSE"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a file, type checkers' imports left out."""
+
+    module: str  # ours without the `pom_cli.`
+    ours: bool
+    at_start: bool  # not inside a function
+
+
+def imports_of(path: Path) -> list[Import]:
+    return list(_imports(ast.parse(path.read_text(encoding="utf-8")), at_start=True))
+
+
+def _imports(tree: ast.AST, at_start: bool) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (_import(name.name, at_start) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # `from pom_cli import x` means the module x where there is one.
+            deeper = [f"{node.module}.{name.name}" for name in node.names]
+            yield from (_import(name if name.removeprefix("pom_cli.") in NAMES else node.module or "", at_start)
+                        for name in deeper)  # fmt: skip
+        else:
+            yield from _imports(node, at_start and not isinstance(node, ast.FunctionDef))
+
+
+def _import(module: str, at_start: bool) -> Import:
+    return Import(module.removeprefix("pom_cli").removeprefix("."), module.split(".")[0] == "pom_cli", at_start)
+
+
+IMPORTS = {name: imports_of(path) for name, path in NAMES.items()}
+RIM = ("cli", "commands", "session", "screen", "api")  # what nobody further in may know
+MIDDLE = ("pipeline", "heartbeat", "delivery", "outbox", "settle", "overview", "history", "config", "store", "standby")
+LAYERS = [
+    # these, and what they may not know
+    ("checks", (*RIM, *MIDDLE, "channels", "alerts", "messages", "render")),
+    ("channels", (*RIM, *MIDDLE, "checks", "alerts", "messages", "render")),
+    (
+        "store",
+        (*RIM, "pipeline", "heartbeat", "delivery", "outbox", "settle", "config", "checks", "channels", "alerts"),
+    ),
+    ("registry", (*RIM, *MIDDLE, "checks", "channels", "alerts")),
+    ("config", (*RIM, "pipeline", "heartbeat", "delivery", "outbox", "settle", "store", "alerts", "messages")),
+    ("settle", (*RIM, "pipeline", "heartbeat", "delivery", "checks", "channels")),
+    ("outbox", (*RIM, "pipeline", "heartbeat", "delivery", "settle", "checks")),
+    ("pipeline", (*RIM, "heartbeat", "render")),
+    ("", ("cli", "commands")),
+]
+LOOKS_THERE = {("checks.tests", "store"), ("checks.tests", "store.testruns")}  # what it looks at are recorded runs
+PURE = {
+    "model": {"times"},
+    "times": set(),
+    "text": set(),
+    "errors": set(),
+    "states": {"model"},
+    "alerts": {"model"},
+    "drift": {"model"},
+    "cover": {"model", "checks", "targets"},
+    "expect": {"body", "table", "text"},
+    "procedures": {"model"},
+    "runbook": {"model", "procedures", "text"},
+    "wording": {"model", "runbook", "text", "times"},
+    "messages": {"", "model", "runbook", "text", "times", "wording"},
+    "facts": {"config", "model"},
+    "mesh": {"model", "peer_answer", "times"},
+    "peer_answer": {"model", "silences", "text", "times"},
+}
+IO = {
+    "socket",
+    "ssl",
+    "select",
+    "subprocess",
+    "sqlite3",
+    "threading",
+    "http",
+    "urllib.request",
+    "smtplib",
+    "shutil",
+    "os",
+}
+CLICK = ("cli", "commands", "session", "render", "testrun.watch")  # what people see
+
+
+class TestWhoKnowsWhom:
+    @pytest.mark.parametrize("name", sorted(NAMES))
+    def test_imports_point_one_way(self, name: str) -> None:
+        forbidden = {below: tops for below, tops in LAYERS if is_in(name, below) and name not in ("cli", "__main__")}
+        for below, tops in forbidden.items():
+            for one in IMPORTS[name]:
+                known = [top for top in tops if one.ours and is_in(one.module, top) and not is_in(name, top)]
+                known = [] if (name, one.module) in LOOKS_THERE else known
+                assert not known, f"{name} belongs to {below or 'PoM'} and imports {one.module}"
+
+    @pytest.mark.parametrize("name", PURE)
+    def test_pure_files_know_the_vocabulary_alone(self, name: str) -> None:
+        ours = {one.module for one in IMPORTS[name] if one.ours}
+        others = {one.module for one in IMPORTS[name] if not one.ours}
+        assert ours <= PURE[name] | {"frozen"}
+        assert not others & IO
+
+    @pytest.mark.parametrize("name", sorted(NAMES))
+    def test_third_parties_are_imported_where_their_work_is_done(self, name: str) -> None:
+        early = {one.module.split(".")[0] for one in IMPORTS[name] if one.at_start and not one.ours}
+        allowed = {"click"} if any(is_in(name, one) for one in CLICK) else set()
+        if name in ("api.server", "api.channel"):
+            allowed |= {"waitress"}  # `pom serve` alone loads these
+        assert early - set(sys.stdlib_module_names) <= allowed
+
+    @pytest.mark.parametrize("name", sorted(NAMES))
+    def test_only_the_store_speaks_sql(self, name: str) -> None:
+        spoken = re.findall(r"\.execute(?:many|script)?\((?!\s*\"PRAGMA)", NAMES[name].read_text(encoding="utf-8"))
+        assert is_in(name, "store") or not spoken
+
+    def test_no_module_is_called_after_nothing(self) -> None:
+        assert not {name.split(".")[-1] for name in NAMES} & {"utils", "helpers", "common", "manager", "base", "misc"}
+
+
+def is_in(name: str, package: str) -> bool:
+    return not package or name == package or name.startswith(f"{package}.")
+
+
+class TestSize:
+    @pytest.mark.parametrize("name", sorted(NAMES))
+    def test_no_file_and_no_function_is_long(self, name: str) -> None:
+        text = NAMES[name].read_text(encoding="utf-8")
+        assert text.count("\n") <= 320
+        functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+        assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 55] == []
+
+    @pytest.mark.parametrize("name", sorted(NAMES))
+    def test_every_file_says_what_lives_in_it(self, name: str) -> None:
+        tree = ast.parse(NAMES[name].read_text(encoding="utf-8"))
+        assert not tree.body or ast.get_docstring(tree)
+
+
+class TestKinds:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind_has_its_module_and_its_test(self, kind: str) -> None:
+        assert (CODE / "checks" / f"{kind}.py").is_file()
+        assert (ROOT / "tests" / "checks" / f"test_{kind}.py").is_file()
+
+    @pytest.mark.skipif(not UNITS, reason="no units yet")
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind_has_its_timer(self, kind: str) -> None:
+        assert (ROOT / "timers" / f"pom-check@{kind}.timer").is_file()
+
+    @pytest.mark.skipif(not README.exists(), reason="no README yet")
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_every_kind_has_its_row_in_the_readme(self, kind: str) -> None:
+        assert f"\n| `{kind}` | " in README.read_text(encoding="utf-8")
+
+    def test_no_module_of_a_kind_is_left_out_of_the_list(self) -> None:
+        assert {path.stem for path in (CODE / "checks").glob("[!_]*.py")} - set(KINDS) <= KINDS_TO_COME
+
+
+class TestCommands:
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_command_has_its_help_with_an_example(self, command: str, pom: Pom) -> None:
+        ran = pom(command, "--help")
+        assert ran.code == 0
+        assert f"Example: pom {command}" in " ".join(ran.out.split())
+
+    @pytest.mark.skipif(not README.exists(), reason="no README yet")
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_command_has_its_row_in_the_readme(self, command: str) -> None:
+        assert re.search(rf"(?m)^\| `pom {command}\b", README.read_text(encoding="utf-8"))
+
+    def test_no_command_is_left_out_of_the_table(self) -> None:
+        assert {path.stem for path in (CODE / "commands").glob("[!_]*.py")} - set(COMMANDS) <= COMMANDS_TO_COME
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """Every command line of the units, with the kinds put in for `%i`."""
+    found = []
+    for unit in UNITS:
+        for line in re.findall(r"(?m)^Exec\w+=[-+!:@]*(.*)$", unit.read_text(encoding="utf-8")):
+            kinds = [path.stem.partition("@")[2] for path in UNITS if path.match(f"{unit.stem}*.timer")]
+            found += [(unit.name, line.replace("%i", kind)) for kind in (kinds if "%i" in line else [""])]
+    return found
+
+
+class TestUnits:
+    @pytest.mark.parametrize(("unit", "line"), command_lines())
+    def test_every_command_line_is_one_that_pom_accepts(self, unit: str, line: str) -> None:
+        program, command, *words = shlex.split(line)
+        assert Path(program).name == "pom"
+        if command in COMMANDS_TO_COME:
+            pytest.skip(f"no {command} yet")
+        with cli.root.make_context("pom", [command]) as context:
+            found = cli.root.get_command(context, command)
+            assert found is not None
+            found.make_context(command, words, parent=context)
+        assert not [word for word in words if not word.startswith("-") and word not in {*KINDS, *KINDS_TO_COME}]
+
+
+@pytest.mark.skipif(not README.exists(), reason="no README yet")
+def test_the_readme_s_toml_loads() -> None:
+    blocks = re.findall(r"(?ms)^```toml\n(.*?)^```", README.read_text(encoding="utf-8"))
+    assert blocks
+    for block in blocks:
+        text = without_kinds_to_come(block.replace("[targets.shop.", "[targets.makenotwork."))
+        text = text.replace("[targets.makenotwork.", "[targets.shop.")
+        config.parse(text, Path("/x/pom.toml"), {"HOME": "/home/ops", "POM_POSTMARK_TOKEN": "x"})
+
+
+class TestStartUp:
+    """What a command pulls in, it pays for at every run."""
+
+    def loaded(self, *words: str) -> set[str]:
+        code = "import sys, json; from pom_cli import cli; cli.run(sys.argv[1:]); "
+        code += "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+        ran = subprocess.run([sys.executable, "-c", code, *words], env={"PYTHONPATH": str(ROOT)}, capture_output=True,
+                             encoding="utf-8", timeout=60, check=True)  # fmt: skip
+        return set(json.loads(ran.stderr.splitlines()[-1]))
+
+    def test_help_is_click_and_nothing_more(self) -> None:
+        loaded = self.loaded("--help")
+        assert not loaded & (HEAVY | {"sqlite3", "tomli", "ssl", "socket", "email", "http.client"})
+        assert {name for name in loaded if name.startswith("pom_cli")} <= {"pom_cli", "pom_cli.cli", "pom_cli.errors"}
+
+    def test_status_that_is_piped_neither(self, pom: Pom, tmp_path: Path) -> None:
+        text = f'[instance]\ndata_dir = "{tmp_path}"\n[targets.shop]\nurl = "http://127.0.0.1:9"\nhealth.attempts = 1\n'
+        assert pom("check", config=text).code == 1
+        loaded = self.loaded("--config", str(tmp_path / "conf" / "pom.toml"), "status")
+        assert not loaded & (HEAVY | {"ssl", "socket", "email", "http.client", "difflib", "concurrent.futures"})
+
+
+def test_the_top_of_the_repository_holds_what_is_agreed() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    if listed.returncode:
+        pytest.skip("not a checkout")
+    tops = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    assert {top for top in tops if not top.startswith(".")} <= ALLOWED_ON_TOP

@@ -1,0 +1,168 @@
+"""Runs on this machine: limits, ends, and what is left behind, with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ssh_server import await_pids, gone, is_alive
+
+from pom_cli.testrun import Run
+from pom_cli.testrun.make import make
+
+NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+
+
+def here(command: str, limit_s: float = 60.0) -> Run:
+    return make("shop", "", command, limit_s, lambda: NOW, lambda _: None)
+
+
+def test_output_and_exit_code() -> None:
+    run = here("echo out; echo err >&2; exit 3")
+    assert (run.exit, run.reason, sorted(run.log.splitlines())) == (3, "", ["err", "out"])
+    assert (run.passed, run.failed, run.failing) == (None, None, ())
+    assert (run.target, run.started_at, run.ended_at) == ("shop", NOW, NOW)
+
+
+def test_lines_are_heard_as_they_come() -> None:
+    heard: list[str] = []
+
+    def listen(lines: Sequence[str]) -> None:
+        heard.extend(lines)
+        if "first" in heard and "go" not in heard:
+            Path(os.environ["HOME"], "go").touch()
+            heard.append("go")
+
+    run = make("shop", "", "echo first; until [ -e go ]; do sleep 0.05; done; echo last", 60.0, lambda: NOW, listen)
+    assert heard == ["first", "go", "last"]
+    assert run.log == "first\nlast"
+
+
+def test_it_starts_at_home_with_nothing_to_read_and_without_poms_secrets(
+    monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POM_POSTMARK_TOKEN", "hush")
+    monkeypatch.chdir(tmp_path)
+    run = here("pwd; cat; env | grep POM_ | cut -d= -f1")
+    assert run.log.splitlines() == [str(home), "POM_TEST_RUN"]
+
+
+def test_a_command_may_have_many_lines_and_any_characters() -> None:
+    run = here("echo 'it'\"'\"'s' \\\n  \"ü €\"\nx=$(printf '%s' a b)\nprintf '%s\\n' \"$x\" '!' '\\n' | cat\n")
+    assert run.log.splitlines() == ["it's ü €", "ab", "!", "\\n"]
+
+
+def test_the_time_limit_ends_it_with_all_that_it_began(tmp_path: Path) -> None:
+    run = here(
+        f"cd {tmp_path}; echo $$ > leader.pid; sleep 600 & echo $! > child.pid;"
+        "setsid sh -c 'echo $$ > away.pid; exec sleep 600' & echo begun; wait",
+        limit_s=1.0,
+    )
+    assert (run.exit, run.reason, run.log) == (None, "timed out after 1 s", "begun")
+    pids = await_pids(tmp_path, 3)
+    assert not any(map(is_alive, pids))
+
+
+def test_a_run_over_its_limit_tells_nothing_of_its_tests() -> None:
+    run = here("echo '= 1 failed in 1.0s ='; exec sleep 600", limit_s=1.0)
+    assert (run.exit, run.passed, run.failed) == (None, None, None)
+    assert run.log == "= 1 failed in 1.0s ="
+
+
+@pytest.mark.slow
+def test_what_is_deaf_to_the_polite_signal_is_killed(tmp_path: Path) -> None:
+    run = here(f"trap '' TERM; echo $$ > {tmp_path}/deaf.pid; while :; do sleep 1; done", limit_s=1.0)
+    assert run.reason == "timed out after 1 s"
+    assert not any(map(is_alive, await_pids(tmp_path, 1)))
+
+
+def test_a_process_left_behind_on_purpose_stays_and_holds_nothing_up(tmp_path: Path) -> None:
+    run = here(f"sleep 600 & echo $! > {tmp_path}/left.pid; echo done; exit 4")
+    (pid,) = await_pids(tmp_path, 1)
+    assert (run.exit, run.log) == (4, "done")
+    assert is_alive(pid)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_endless_output_is_bounded_and_the_limit_still_holds() -> None:
+    run = here("yes 'a line of noise'", limit_s=1.0)
+    assert run.reason == "timed out after 1 s"
+    assert 60_000 < len(run.log) <= 65_536
+
+
+def test_whoever_listens_and_fails_ends_it(tmp_path: Path) -> None:
+    def listen(lines: Sequence[str]) -> None:
+        if lines:
+            raise BrokenPipeError
+
+    command = f"echo $$ > {tmp_path}/leader.pid; echo hello; exec sleep 600"
+    with pytest.raises(BrokenPipeError):
+        make("shop", "", command, 60.0, lambda: NOW, listen)
+    assert not any(map(is_alive, await_pids(tmp_path, 1)))
+
+
+def test_poms_own_death_ends_it(tmp_path: Path) -> None:
+    script = (
+        "from pom_cli.testrun.make import make\n"
+        f"make('shop', '', 'echo $$ > {tmp_path}/leader.pid; exec sleep 600', 60.0, lambda: None, lambda _: None)\n"
+    )
+    root = str(Path(__file__).parent.parent.parent)
+    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": root})
+    pids = await_pids(tmp_path, 1)
+    process.kill()
+    process.wait(10)
+    assert gone(pids)
+
+
+def test_one_that_somebody_ends_says_so() -> None:
+    assert here("kill -TERM $PPID; exec sleep 600").reason == "it was ended, and not by PoM"
+    assert here("kill -KILL $PPID; exit 0").reason == "/bin/sh was killed by signal 9"
+
+
+def test_a_signal_that_ends_the_command_is_its_exit_code() -> None:
+    assert here("kill -KILL $$").exit == 137
+
+
+def test_without_an_ssh_here_that_is_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run = make("shop", "lab", "echo never", 60.0, lambda: NOW, lambda _: None)
+    assert (run.exit, run.reason) == (None, "ssh cannot be started: No such file or directory")
+
+
+def test_it_ends_where_no_setsid_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "sleep", "grep"):
+        (tmp_path / "bin" / name).symlink_to(f"/bin/{name}")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    run = here(f"echo $$ > {tmp_path}/leader.pid; sleep 600 & echo $! > {tmp_path}/child.pid; wait", limit_s=1.0)
+    assert run.reason == "timed out after 1 s"
+    assert not any(map(is_alive, await_pids(tmp_path, 2)))
+
+
+def test_real_pytest_is_understood(home: Path) -> None:
+    (home / "test_cart.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "@pytest.mark.parametrize('kind', ['a - b'])\n"
+        "def test_bad(kind): assert kind == [1]\n"
+        "@pytest.fixture\n"
+        "def broken(): raise RuntimeError('no database')\n"
+        "def test_setup(broken): pass\n"
+    )
+    for options in ("-q", "-v --color=yes -rA"):
+        run = here(f"{sys.executable} -m pytest -p no:cacheprovider {options} test_cart.py")
+        assert (run.exit, run.passed, run.failed) == (1, 1, 2)
+        assert run.failing == ("test_cart.py::test_bad[a - b]", "test_cart.py::test_setup")
+        assert "\x1b" not in run.log
+
+
+def test_it_takes_as_long_as_the_clock_says() -> None:
+    ticks = iter([NOW, NOW + timedelta(seconds=90)])
+    run = make("shop", "", "exit 0", 60.0, lambda: next(ticks), lambda _: None)
+    assert run.ended_at - run.started_at == timedelta(seconds=90)
