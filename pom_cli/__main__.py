@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from io import TextIOWrapper
 
 INTERRUPTED, NOBODY_READS = 130, 141  # as a shell says it of SIGINT and of SIGPIPE
 
@@ -11,6 +12,8 @@ def main() -> None:
     """Run the command line. Exits with 0 all well, 1 something is not operational, 2 wrong use, 3 PoM failed."""
     # Most of a run is start-up, and nothing of what that allocates becomes garbage.
     gc.set_threshold(50_000)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an output that has no arrow gets a question mark
     code = run(sys.argv[1:])
     try:
         for stream in (sys.stdout, sys.stderr):

@@ -1,6 +1,7 @@
 """Hosts, ports and URLs as the config, the command line and other machines write them: checked, never looked up."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -8,8 +9,6 @@ from pom_cli.text import one_line
 
 # Underscores are not for host names (RFC 952), but the DNS has them and browsers take them.
 _NAME = re.compile(r"(?:(?!-)[a-z0-9_-]{1,63}\.)*(?!-)[a-z0-9_-]{1,63}\.?")
-_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?")
-_PORT = re.compile(r"(.*?)(?::([0-9]{1,5}))?")
 _PLACEHOLDER = "..."  # pages write https://... where the reader has a host to put; it loads, and resolves to nothing
 _NEVER_IN_A_URL = re.compile(r"[\s\"<>\\#]")
 
@@ -36,15 +35,19 @@ def split_url(text: str) -> SplitResult:
 def host_port(value: Any, default_port: int | None = None) -> tuple[str, int]:
     """`"host:port"` or `"[::1]:port"`; the port may be absent where there is a default. Raises ValueError."""
     text = one_line(value)
-    bare = text.count(":") > 1 and not text.startswith("[")  # an IPv6 address without a port
-    found = None if bare else _PORT.fullmatch(text)
-    name, digits = (found[1], found[2]) if found else (text, None)
+    name, colon, digits = text.rpartition(":")
+    bare = ":" in name and not name.startswith("[")  # an IPv6 address without a port
+    if bare or not colon or text.endswith("]"):
+        name, digits = text, ""
+    elif not (digits.isascii() and digits.isdecimal()):
+        raise ValueError("not a port")
     number = int(digits) if digits else default_port
     if number is None or not 0 < number < 65536:
         raise ValueError("not a port")
     return host(name), number
 
 
+@lru_cache(256)  # a config names the same host again and again
 def host(text: str) -> str:
     """A host as it goes over the wire: lower case, IDNA, an IPv6 address without its brackets. Raises ValueError."""
     if text.startswith("[") or ":" in text:
@@ -58,7 +61,8 @@ def host(text: str) -> str:
     name = idna(text).lower()
     if len(name) > 253 or not _NAME.fullmatch(name):
         raise ValueError("not a host name")
-    if _NUMBER.fullmatch(name):
+    last = name.removesuffix(".").rpartition(".")[2]
+    if last.isdecimal() or last.startswith("0x"):
         # Resolvers read 127.1 and 0x7f000001 as addresses; who writes them has more likely made a mistake.
         from ipaddress import IPv4Address
 

@@ -55,7 +55,10 @@ def run(config: Config, database: Database, now: datetime, console: str = "stdou
     found = database.write(partial(record, config=config, asked=asked, held=held, own=own, now=now))
     sent = deliver(config, database, clock, console)
     done = replace(
-        found, notices=found.notices + sent.notices, undelivered=sent.undelivered, faults=faults + sent.faults
+        found,
+        notices=found.notices + sent.notices,
+        undelivered=sent.undelivered,
+        faults=faults + asked.faults + sent.faults,
     )
     database.write(partial(runs.end, run=number, command=COMMAND, kinds=(), started_at=now, outcome=outcome(done),
                            now=clock()))  # fmt: skip

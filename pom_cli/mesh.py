@@ -16,7 +16,7 @@ from pom_cli.times import short
 ALIVE, LATE, MISSING = "alive", "late", "missing"
 ALERTS = ("peer-missing", "checks-overdue", "delivery-failed")  # what is told of a peer
 GAP = timedelta(minutes=2.5)  # between two of our own beats: longer, and we were asleep, or off
-SPACING = timedelta(seconds=30)  # two misses within it are one
+SPACING = timedelta(seconds=30)  # runs that overlap may begin and end in another order, by no more than this
 SKEW_S = 30.0  # between two clocks: more is remarked on
 PATIENCE = 3  # beats in a row with checks overdue before it is told: a peer that wakes up catches up within two
 STUCK_S = 900  # mail that waits for longer than this does not get out
@@ -51,7 +51,6 @@ class PeerState:
     asked_at: datetime
     last_seen: datetime | None = None
     misses: int = 0
-    missed_at: datetime | None = None  # the newest miss that counted
     held: str = ""  # why the newest miss does not count: offline, ours, stalled; "" where it does
     fault: str = ""  # why the newest beat had no good answer
     skew_s: float | None = None
@@ -118,10 +117,9 @@ def _missed(
     before = previous or PeerState(url, LATE, now, now)
     gone = before.state == MISSING  # it stays so until it answers, whatever we slept through
     misses = before.misses if gone or not gap else 0
-    recent = before.missed_at is not None and not gap and abs(now - before.missed_at) < SPACING
     if held == "offline":
         misses = before.misses if gone else 0  # those before this one were most likely ours, too
-    counts = not held and not recent
+    counts = not held
     misses += counts
     state = MISSING if gone or (counts and misses >= patience) else LATE
     return replace(
@@ -130,7 +128,6 @@ def _missed(
         since=min(before.since, now) if state == before.state else now,
         asked_at=now,
         misses=misses,
-        missed_at=now if counts else before.missed_at,
         held=held,
         fault=beat.fault,
         late_beats=0,

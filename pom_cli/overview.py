@@ -8,6 +8,7 @@ from typing import Any
 from pom_cli import checks, outbox
 from pom_cli.config import Config, Target
 from pom_cli.model import OPERATIONAL, UNKNOWN, Key, State, Status, worst
+from pom_cli.overdue import limit
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
 from pom_cli.store.alerts import Alert
@@ -97,6 +98,7 @@ def targets(
     """One TARGET of the API each."""
     health = health_series(wanted, stored)
     uptime = reading.sums(db, health, WINDOWS.values(), now)
+    recent = reading.latencies_of(db, [one for one, _ in health.values()], now - WINDOWS["24h"])
     open_ = [alert for alert in alerts if alert.open and alert.incident is not None]
     running = reading.incidents(db, now, [alert.incident for alert in open_ if alert.incident is not None])
     found = []
@@ -108,7 +110,7 @@ def targets(
                 "url": target.url,
                 **_standing(target, stored),
                 "uptime": _uptime(uptime.get(target.name, [Sums()] * len(WINDOWS))),
-                "latency": latency_json(db, one[0] if one else None, now),
+                "latency": latency_json(db, one[0], recent[one[0].id], now) if one else dict(_NO_LATENCY),
                 "incident": _worst_incident(target.name, running, now),
             }
         )
@@ -127,7 +129,7 @@ def health_series(wanted: Iterable[Target], stored: Mapping[Key, Stored]) -> dic
 
 def holds_ms(interval: timedelta) -> int:
     """How long a status counts as known after it was seen: until its next look is overdue."""
-    return round((2 * interval + timedelta(minutes=1)).total_seconds() * 1000)
+    return round(limit(interval).total_seconds() * 1000)
 
 
 def _standing(target: Target, stored: Mapping[Key, Stored]) -> dict[str, Any]:
@@ -184,18 +186,19 @@ def uptime_json(sums: Sums, window: timedelta) -> dict[str, Any]:
     return {"percent": percent, "coverage": round(min(1.0, known), 4)}
 
 
-def latency_json(db: sqlite3.Connection, one: Stored | None, now: datetime) -> dict[str, Any]:
-    """Median and 95th percentile of the last 24 hours' good results, and the usual latency that drift compares with."""
-    by_hour = reading.latencies(db, one, now - WINDOWS["24h"]) if one else {}
-    values = sorted(ms for hour in by_hour.values() for ms in hour)
-    baseline = None
-    if one:
-        baseline = one.usual_ms if one.usual_ms is not None else results.baseline(db, one, now).median_ms
+_NO_LATENCY = {"median_ms": None, "p95_ms": None, "baseline_ms": None, "drift": False}
+
+
+def latency_json(
+    db: sqlite3.Connection, one: Stored, recent: Mapping[int, Sequence[int]], now: datetime
+) -> dict[str, Any]:
+    """Median and 95th percentile of the recent good results, and the usual latency that drift compares with."""
+    values = sorted(ms for hour in recent.values() for ms in hour)
     return {
         "median_ms": results.median(values),
         "p95_ms": percentile(values, 95),
-        "baseline_ms": baseline,
-        "drift": bool(one and one.state.drifting),
+        "baseline_ms": one.usual_ms if one.usual_ms is not None else results.baseline(db, one, now).median_ms,
+        "drift": one.state.drifting,
     }
 
 

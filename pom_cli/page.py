@@ -14,6 +14,7 @@ from pom_cli.times import utc
 REFRESH_S = 60
 STILL = "/?refresh=off"  # the same page, left as it is: for who reads slowly, or has it read out
 _WHOSE = 5  # of the systems that are not well the banner names so many
+_TIPS = 50  # with more systems than that, the tips of their bars would be half of the page
 _NOTE = (
     "<p>Times are UTC, and so are the days. Uptime counts the known time alone; a degraded system counts as up,"
     " since it answers.</p>"
@@ -93,7 +94,7 @@ def _caveat(point: str, before: str, at: datetime | None, after: str, now: datet
 
 
 def _systems(picture: Picture) -> str:
-    cards = "".join(_system(one, number, picture.at) for number, one in enumerate(picture.systems))
+    cards = "".join(_system(one, number, picture) for number, one in enumerate(picture.systems))
     key = page_svg.key() if any(one.days for one in picture.systems) else ""
     listed = (
         f'<ul class="systems" role="list">{cards}</ul>'
@@ -106,12 +107,13 @@ def _systems(picture: Picture) -> str:
     )
 
 
-def _system(system: System, number: int, now: datetime) -> str:
+def _system(system: System, number: int, picture: Picture) -> str:
     status = f'{page_svg.mark(system.status)}<span class="word">{escape(page_words.status(system))}</span>'
     return (
         f'<li id="s{number}"><div class="name"><h3>{_name(system.name)}</h3>'
         f'<p class="status {system.status}">{status}</p></div>'
-        f'<p class="small soft">{_since(system, now)}</p>{_measured(system, now)}</li>'
+        f'<p class="small soft">{_since(system, picture.at)}</p>'
+        f"{_measured(system, picture.at, len(picture.systems) <= _TIPS)}</li>"
     )
 
 
@@ -124,13 +126,13 @@ def _since(system: System, now: datetime) -> str:
     return told + stale
 
 
-def _measured(system: System, now: datetime) -> str:
+def _measured(system: System, now: datetime, tips: bool) -> str:
     if not system.days:
         return '<p class="small soft">Its uptime is not measured.</p>'
     first = page_words.day(system.days[0].date, now)
     uptime = "".join(_uptime(window, one) for window, one in system.uptime)
     return (
-        f"{page_svg.bars(system.days, now)}"
+        f"{page_svg.bars(system.days, now, tips)}"
         f'<div class="axis" aria-hidden="true"><span>{first}</span><span>Today</span></div>'
         f'<div class="figures"><div><p class="label">Uptime</p><dl class="uptime">{uptime}</dl></div>'
         f"<div>{_latency(system)}</div></div>"

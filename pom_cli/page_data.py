@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pom_cli import overdue, overview
@@ -11,7 +11,7 @@ from pom_cli.config import Config
 from pom_cli.mesh import ALERTS as PEER_ALERTS
 from pom_cli.model import SEVERITY, UNKNOWN, State, worst
 from pom_cli.overdue import Look
-from pom_cli.page_model import Day, Incident, Picture, System, Uptime
+from pom_cli.page_model import DAYS, Day, Incident, Picture, System, Uptime
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results, timeline
 from pom_cli.store.alerts import Alert
@@ -20,11 +20,11 @@ from pom_cli.store.tally import DAY_MS, HOUR_MS, Sums
 from pom_cli.times import from_ms, to_ms
 
 WINDOWS = {"24 hours": timedelta(hours=24), "7 days": timedelta(days=7), "30 days": timedelta(days=30)}
-DAYS = 30
 _NOTHING = [Sums()] * (len(WINDOWS) + DAYS)
 MOST_INCIDENTS = 50  # on the page; what lasts is always there
 _READ_AT_MOST = 200  # of them, before those that tell of the same trouble are one
 _SLACK = timedelta(minutes=10)  # kinds are checked at different minutes: so one trouble begins and ends for them
+_FAR = datetime.max.replace(tzinfo=UTC)  # when ends what lasts
 _NOT_OF_THE_TARGET = ("whois-unknown", *PEER_ALERTS)  # what PoM could not learn, and what its peers suffer
 
 
@@ -129,7 +129,7 @@ def without_echoes(found: Sequence[Incident]) -> list[Incident]:
 
     An outage is found by several kinds of check, each with an incident of its own. The order stays.
     """
-    ranked = sorted(found, key=lambda one: (-SEVERITY[one.worst], one.started_at))
+    ranked = sorted(found, key=lambda one: (SEVERITY[one.worst], (one.ended_at or _FAR) - one.started_at), reverse=True)
     kept: dict[str, list[Incident]] = {}
     for one in ranked:
         if not any(_within(one, other) for other in kept.get(one.target, ())):

@@ -5,6 +5,8 @@ from datetime import date, datetime
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, UNKNOWN, Status
 
+DAYS = 30  # that the page looks back
+
 
 @dataclass(frozen=True)
 class Uptime:

@@ -3,8 +3,10 @@
 from base64 import b64encode
 from functools import cache
 
+from pom_cli.page_svg import GEOMETRY
+
 # Text keeps a contrast of at least 4.5 and drawings one of at least 3 with what is behind them, in both schemes.
-STYLE = """
+_SHEET = """
 :root {
   color-scheme: light dark;
   --ground: #f6f5f1; --card: #fff; --edge: #e2e0d8; --text: #1c2025; --soft: #575e67; --track: #eae8e1;
@@ -26,7 +28,7 @@ header, main, footer { width: min(100% - 2rem, 52rem); margin-inline: auto; }
 header { padding-block: clamp(1.75rem, 6vw, 4rem) 0; }
 h1, h2, h3, p, ul, ol, dl, dd { margin: 0; padding: 0; font-size: inherit; font-weight: inherit; }
 ul, ol { list-style: none; }
-h1, h3, .whose, .what, .caveat { overflow-wrap: anywhere; }
+h1, h3, .whose, .status, .what, .caveat { overflow-wrap: anywhere; }
 a { color: var(--link); text-underline-offset: .2em; }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-radius: 2px; }
 svg { display: block; }
@@ -35,14 +37,16 @@ svg { display: block; }
 .small { font-size: .875rem; }
 .whole { white-space: nowrap; }
 
-.banner { display: flex; gap: .9rem; align-items: flex-start; padding: clamp(1.1rem, 4vw, 1.75rem);
-  border: 1px solid var(--edge); border-radius: 14px; background: var(--dim-wash); }
+.banner { display: flex; flex-wrap: wrap; gap: .6rem .9rem; align-items: flex-start;
+  padding: clamp(1.1rem, 4vw, 1.75rem); border: 1px solid var(--edge); border-radius: 14px;
+  background: var(--dim-wash); }
 .banner.ok { background: var(--ok-wash); border-color: color-mix(in srgb, var(--ok) 28%, transparent); }
 .banner.bad { background: var(--bad-wash); border-color: color-mix(in srgb, var(--bad) 28%, transparent); }
 .banner > .mark { align-self: flex-start; width: 1.9rem; height: 1.9rem; margin-top: .15rem; }
 h1 { font-size: clamp(1.35rem, 4.6vw, 1.75rem); font-weight: 650; line-height: 1.25; letter-spacing: -.015em;
   text-wrap: balance; }
 .since { display: inline-block; }
+.banner > div { flex: 1 1 12rem; min-width: 0; }
 .banner p { margin-top: .35rem; }
 .whose { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin-top: .6rem; }
 .caveat { display: flex; gap: .7rem; margin-top: 1rem; padding: .9rem clamp(1.1rem, 4vw, 1.75rem);
@@ -58,7 +62,7 @@ h2 { font-size: 1.125rem; font-weight: 650; letter-spacing: -.01em; }
 .key svg { width: .5rem; height: 1.5rem; flex: none; }
 
 .systems > li, .incidents { border: 1px solid var(--edge); border-radius: 14px; background: var(--card); }
-.systems { display: grid; gap: 1rem; }
+.systems { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; }
 .systems > li { padding: clamp(1rem, 3.5vw, 1.5rem); }
 .systems > li:target { outline: 2px solid var(--link); outline-offset: 2px; }
 .name { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: .15rem 1.5rem; }
@@ -73,8 +77,8 @@ h3 { font-size: 1.0625rem; font-weight: 600; }
 .unknown .word { color: var(--dim); }
 
 .bars { width: 100%; height: 48px; overflow: visible; margin-top: 1rem; }
-.track { fill: var(--track); } .none { fill: var(--dim); } .up { fill: var(--bar); } .down { fill: var(--bad); }
-.bars g:hover .up, .bars g:hover .down { opacity: .7; }
+.track { fill: var(--track); } .none { fill: var(--dim); } .up, .full { fill: var(--bar); } .down { fill: var(--bad); }
+.bars g:hover rect { opacity: .75; }
 .axis { display: flex; justify-content: space-between; margin-top: .15rem; font-size: .8125rem; color: var(--soft); }
 .figures { display: grid; grid-template-columns: 3fr 2fr; gap: 1rem 2.5rem; margin-top: 1.1rem; padding-top: 1.1rem;
   border-top: 1px solid var(--edge); }
@@ -110,11 +114,12 @@ footer p + p { margin-top: .35rem; }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 @media (prefers-contrast: more) { :root { --soft: var(--text); --edge: var(--dim); } }
 @media (forced-colors: active) {
-  .mark, .up { fill: CanvasText; } .mark { color: Canvas; } .down { fill: Highlight; } .ms { stroke: CanvasText; }
-  .track { fill: none; stroke: GrayText; } .none { fill: GrayText; }
+  .mark, .up, .full { fill: CanvasText; } .mark { color: Canvas; } .down { fill: Highlight; }
+  .ms { stroke: CanvasText; } .track { fill: none; stroke: GrayText; } .none { fill: GrayText; }
 }
 @media print { .refresh { display: none; } .systems > li, .incidents > li { break-inside: avoid; } }
 """
+STYLE = _SHEET + GEOMETRY
 
 
 @cache

@@ -9,7 +9,7 @@ from datetime import datetime
 from html import escape
 
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Status
-from pom_cli.page_model import Day, System
+from pom_cli.page_model import DAYS, Day, System
 from pom_cli.page_words import of_day, of_days, of_latency
 
 # Each on 16 × 16: a filled shape, and on it a sign in the colour of the page.
@@ -28,6 +28,14 @@ _ICON_COLOURS = {"ok": "#1a7f4e", "bad": "#b3261e", "unknown": "#5c636c"}
 # Of the bars, in px: their height above the line, where below it begins, the depth there. Gaps in percent of the width.
 _UP, _LINE, _DOWN, _GAP = 32.0, 34.0, 14.0, 0.9
 _LEAST_UP, _LEAST_DOWN = 4.0, 5.0  # what there was is seen, however little of it
+_PITCH = (100 + _GAP) / DAYS
+# What all bars share, for the style sheet: said of each of 3,000 it would be most of the page. Places and widths are in
+# percent, heights in pixels, so the bars fill any width and their corners stay round.
+GEOMETRY = f"""
+.bars rect {{ width: {_PITCH - _GAP:.2f}%; rx: 2px; }}
+.bars .track, .bars .full {{ height: {_UP:g}px; }} .bars .down {{ y: {_LINE:g}px; }}
+.bars .none {{ y: {_UP - 2:g}px; height: 2px; }}
+"""
 _SAMPLES = (("up", "up"), ("down", "down, below the line"), ("none", "not measured"))
 _CHART = (240, 40)  # of the latency line: the view box, stretched as there is room
 
@@ -65,44 +73,49 @@ def icon(tone: str) -> str:
     return f"data:image/svg+xml;base64,{b64encode(drawn.encode()).decode()}"
 
 
-def bars(days: Sequence[Day], now: datetime) -> str:
-    """A bar a day: up above the line, down below it; what was not measured is pale."""
-    drawn = "".join(_bar(one, number, len(days), now) for number, one in enumerate(days))
+def bars(days: Sequence[Day], now: datetime, tips: bool = True) -> str:
+    """A bar for each of 30 days: up above the line, down below it; what was not measured is pale, with a low line.
+
+    `tips`: each says what it is where the mouse points at it.
+    """
+    drawn = "".join(
+        f"<g><title>{escape(of_day(one, now))}</title>{_bar(one, number)}</g>" if tips else _bar(one, number)
+        for number, one in enumerate(days)
+    )
     label = escape(of_days(days, now))
     return f'<svg class="bars" role="img" aria-label="{label}" focusable="false">{drawn}</svg>'
 
 
+def _bar(one: Day, number: int) -> str:
+    uptime, at = one.uptime, f'x="{number * _PITCH:.2f}%"'
+    up = _UP * min(1.0, uptime.up_ms / max(1.0, uptime.length_ms - uptime.down_ms))
+    parts = []
+    if up > _UP - 0.5:
+        parts.append(f'<rect class="full" {at}/>')
+    else:
+        parts.append(f'<rect class="track" {at}/>')
+        if uptime.known_ms <= 0:
+            parts.append(f'<rect class="none" {at}/>')
+        elif uptime.up_ms > 0:
+            height = max(_LEAST_UP, up)
+            parts.append(f'<rect class="up" {at} y="{_n(_UP - height)}" height="{_n(height)}"/>')
+    if uptime.down_ms >= 1:
+        # The root, so that a quarter of an hour is told from an hour, and that from the whole day.
+        depth = max(_LEAST_DOWN, _DOWN * min(1.0, uptime.down_ms / uptime.length_ms) ** 0.5)
+        parts.append(f'<rect class="down" {at} height="{_n(depth)}"/>')
+    return "".join(parts)
+
+
 def key() -> str:
     """What the bars mean. A screen reader has each chart's own words instead."""
-    place = 'x="0" width="8"'
-    drawn = {
-        "up": _rect("up", place, 0, 16),
-        "down": _rect("track", place, 0, 16) + _rect("down", place, 18, 6),
-        "none": _rect("track", place, 0, 16) + _rect("none", place, 14, 2),
-    }
+    track, shape = _sample("track", 0, 16), {"up": _sample("up", 0, 16), "down": _sample("down", 18, 6)}
+    drawn = {**shape, "down": track + shape["down"], "none": track + _sample("none", 14, 2)}
     items = "".join(f"<li><svg>{drawn[kind]}</svg><span>{told}</span></li>" for kind, told in _SAMPLES)
     return f'<ul class="key" aria-hidden="true">{items}</ul>'
 
 
-def _bar(one: Day, number: int, count: int, now: datetime) -> str:
-    # Places and widths in percent, heights in pixels: so the bars fill any width and their corners stay round.
-    pitch = (100 + _GAP) / count
-    place = f'x="{_n(number * pitch)}%" width="{_n(pitch - _GAP)}%"'
-    parts = [_rect("track", place, 0, _UP)]
-    uptime = one.uptime
-    if uptime.known_ms <= 0:
-        parts.append(_rect("none", place, _UP - 2, 2))
-    if uptime.up_ms > 0:
-        height = max(_LEAST_UP, _UP * min(1.0, uptime.up_ms / (uptime.length_ms - uptime.down_ms)))
-        parts.append(_rect("up", place, _UP - height, height))
-    if uptime.down_ms >= 1:
-        # The root, so that a quarter of an hour is told from an hour, and that from the whole day.
-        parts.append(_rect("down", place, _LINE, max(_LEAST_DOWN, _DOWN * (uptime.down_ms / uptime.length_ms) ** 0.5)))
-    return f"<g><title>{escape(of_day(one, now))}</title>{''.join(parts)}</g>"
-
-
-def _rect(kind: str, place: str, y: float, height: float) -> str:
-    return f'<rect class="{kind}" {place} y="{_n(y)}" height="{_n(height)}" rx="{1 if height <= 2 else 2}"/>'
+def _sample(kind: str, y: int, height: int) -> str:
+    return f'<rect class="{kind}" width="8" y="{y}" height="{height}" rx="{min(2, height // 2)}"/>'
 
 
 def line(system: System) -> str:
@@ -120,17 +133,17 @@ def line(system: System) -> str:
 
 
 def _stretches(points: Sequence[tuple[float, float | None]]) -> Iterator[str]:
-    """The path's steps; a point that stands alone is a dot."""
+    """The path's steps; a point that stands alone is a dash."""
     drawing = False
     for number, (x, y) in enumerate(points):
         if y is None:
             drawing = False
             continue
         alone = not drawing and (number + 1 == len(points) or points[number + 1][1] is None)
-        yield f"{'L' if drawing else 'M'}{_n(x)} {_n(y)}{'h.01' if alone else ''}"
+        yield f"{'L' if drawing else 'M'}{_n(x)} {_n(y)}{'h1' if alone else ''}"
         drawing = True
 
 
 def _n(value: float) -> str:
     """A number, as short as it goes."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:.1f}".rstrip("0").rstrip(".")

@@ -8,6 +8,7 @@ from pom_cli.model import UNKNOWN
 from pom_cli.page_model import Day, Incident, Picture, System, Uptime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAMED = 10  # of a system's days with downtime, the worst ones
 FULL = 0.995  # of coverage: what rounds to all of the window
 
 
@@ -23,10 +24,7 @@ def headline(picture: Picture) -> str:
         return f"{len(bad)} of {len(systems)} not operational"
     if len(unknown) == len(systems):
         return "Status unknown"
-    elif unknown:
-        told = f"{len(unknown)} of {len(systems)} unknown, the rest operational"
-    else:
-        told = "All systems operational"
+    told = f"{len(unknown)} of {len(systems)} unknown, the rest operational" if unknown else "All systems operational"
     return f"{told} when last checked" if picture.overdue or picture.offline_since else told
 
 
@@ -141,7 +139,11 @@ def of_days(days: Sequence[Day], now: datetime) -> str:
     measured = [one for one in days if one.uptime.known_ms > 0]
     down = [one for one in measured if one.uptime.down_ms >= 1]
     parts = [f"{_days(len(measured) - len(down))} without downtime"]
-    parts += [f"downtime on {', '.join(_of_down_day(one, now) for one in down)}"] if down else []
+    if down:
+        worst = sorted(down, key=lambda one: one.uptime.up_ms / one.uptime.known_ms)[:_NAMED]
+        named = ", ".join(_of_down_day(one, now) for one in down if one in worst)
+        more = f" and {_days(len(down) - _NAMED)} with less" if len(down) > _NAMED else ""
+        parts.append(f"downtime on {named}{more}")
     parts += [f"{_days(len(days) - len(measured))} not measured"] if len(measured) < len(days) else []
     first, last = day(days[0].date, now), day(days[-1].date, now)
     return f"Uptime by day, {first} to {last}: {'; '.join(parts)}."

@@ -26,10 +26,14 @@ _REFUSED = (401, 403)
 
 @dataclass(frozen=True)
 class Asked:
-    """What asking gave, by peer. `stalled`: the machine slept meanwhile, so that silence means nothing."""
+    """What asking gave, by peer. `stalled`: the machine slept meanwhile, so that silence means nothing.
+
+    `faults` are bugs of ours that came to light.
+    """
 
     beats: dict[str, Beat]
     stalled: bool = False
+    faults: tuple[str, ...] = ()
 
 
 def ask(peers: Iterable["Peer"], secrets: Secrets, clock: Callable[[], datetime], timeout_s: float) -> Asked:
@@ -37,9 +41,10 @@ def ask(peers: Iterable["Peer"], secrets: Secrets, clock: Callable[[], datetime]
     wall, monotonic, deadline = time.time(), time.monotonic(), Deadline.after(timeout_s)
     work = partial(_ask, secrets=secrets, clock=clock, deadline=deadline)
     asked = list(peers)
-    found = {peer.name: _beat(result) for peer, result in pool.each(asked, work, lambda _: timeout_s)}
-    beats = {peer.name: found[peer.name] for peer in asked}  # in the config's order
-    return Asked(beats, stalled(time.time() - wall, time.monotonic() - monotonic, timeout_s + pool.GRACE_S))
+    found = {peer.name: result for peer, result in pool.each(asked, work, lambda _: timeout_s)}
+    beats = {peer.name: _beat(found[peer.name]) for peer in asked}
+    bugs = tuple(_bug(result) for result in found.values() if isinstance(result, Exception))
+    return Asked(beats, stalled(time.time() - wall, time.monotonic() - monotonic, timeout_s + pool.GRACE_S), bugs)
 
 
 def _beat(found: Beat | pool.Overdue | Exception) -> Beat:
@@ -47,7 +52,11 @@ def _beat(found: Beat | pool.Overdue | Exception) -> Beat:
         return found
     if isinstance(found, pool.Overdue):
         return Beat(fault=f"no answer within {found.seconds:g} s")
-    return Beat(fault=clean(f"PoM itself failed: {type(found).__name__}: {found}"), ours=True)
+    return Beat(fault=_bug(found), ours=True)
+
+
+def _bug(error: Exception) -> str:
+    return clean(f"PoM itself failed in asking a peer: {type(error).__name__}: {error}")
 
 
 def _ask(peer: "Peer", secrets: Secrets, clock: Callable[[], datetime], deadline: Deadline) -> Beat:
@@ -60,12 +69,14 @@ def _ask(peer: "Peer", secrets: Secrets, clock: Callable[[], datetime], deadline
         # A redirect is not followed: the token is for the configured address alone.
         answer = fetch(f"{peer.url}{PATH}", headers, deadline, max_body=MAX_BODY, final=REDIRECTS)
     except NoAnswer as error:
-        return Beat(fault=str(error), ours=error.fault.blame == "ours")
+        return Beat(fault=hide(str(error), token), ours=error.fault.blame == "ours")
     except ValueError:
         return Beat(fault="its token cannot stand in a request", ours=True)
     middle = begun + (clock() - begun) / 2
     if obstacle := _obstacle(answer, peer.name, bool(token)):
-        return Beat(fault=hide(obstacle, token))
+        # Who may not read the env file has no token to show: a run by hand, then, and no word about the peer.
+        ours = answer.status in _REFUSED and not token and bool(secrets.unreadable)
+        return Beat(fault=hide(obstacle, token), ours=ours)
     try:
         told = read(hide(answer.body.decode(), token))
     except ValueError as error:  # not UTF-8 either

@@ -6,7 +6,7 @@ Looking and asking the witnesses come first, then one short transaction with no 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from pom_cli.model import (
     Past,
     Verdict,
 )
+from pom_cli.overdue import limit
 from pom_cli.settle import Case, settle
 from pom_cli.silences import Quiet, silenced
 from pom_cli.states import advance, condition, without_network
@@ -69,6 +70,7 @@ class Report:
 
 
 Look = tuple[Job, Any]
+Glance = tuple[Look, list[Finding]]
 
 
 def jobs_of(targets: Iterable[Target], kinds: Iterable[str]) -> list[Job]:
@@ -146,10 +148,11 @@ def run(
     clock = ticking(now)
     kinds = tuple(dict.fromkeys(job.kind for job in jobs))
     run_id = database.write(partial(runs.begin, command=command, kinds=kinds, now=now))
-    seen = look(jobs)
-    seen += look(_second_thoughts(config, seen, now))
-    network = _weigh(config, seen, database, now)
-    network = vantage.ask(config, network, _health(seen, now), database, now)
+    glances = _glances(look(jobs), now)
+    glances += _glances(look(_second_thoughts(glances)), now)
+    network = _weigh(config, glances, database)
+    network = vantage.ask(config, network, _health(glances), database, now)
+    seen = [one for one, _ in glances]
     found, notices = database.write(partial(record, config=config, seen=seen, network=network, now=now))
     report = deliver(config, database, clock, console)
     done = Report(found, notices + report.notices, report.undelivered, faults(found) + report.faults)
@@ -165,49 +168,43 @@ def outcome(report: Report) -> str:
     return "; ".join([told, *report.faults])
 
 
-def _second_thoughts(config: Config, seen: Sequence[Look], now: datetime) -> list[Job]:
+def _glances(seen: Sequence[Look], now: datetime) -> list[Glance]:
+    """Each look with what it gives by itself: enough to see whether anything answered, before the past is asked."""
+    return [(one, judge(one, {}, now)) for one in seen]
+
+
+def _second_thoughts(glances: Sequence[Glance]) -> list[Job]:
     """Health jobs for targets that this run found silent or failing throughout, and whose health it did not ask.
 
     Another kind's run may come before health's: with a fresh look an outage speaks once, as health.
     """
-    asked = {job.target.name for job, _ in seen if job.kind == "health"}
+    asked = {job.target.name for (job, _), _ in glances if job.kind == "health"}
     doubted = {}
-    for one in seen:
-        job = one[0]
+    for (job, _), findings in glances:
         health = job.target.checks.get("health")
         if health and job.target.name not in asked and checks.load(job.kind).COVERED:
-            findings = judge(one, {}, now)
             statuses = [finding.status for finding in findings]
             if UNREACHABLE in statuses or all(status in (ERROR, UNKNOWN) for status in statuses):
                 doubted[job.target.name] = Job(job.target, "health", health)
     return list(doubted.values())
 
 
-def _weigh(config: Config, seen: Sequence[Look], database: Database, now: datetime) -> Network:
+def _weigh(config: Config, glances: Sequence[Glance], database: Database) -> Network:
     """Is our own network down. Asked only when this run got silence, and every target's newest health is silence."""
-    answered: dict[str, bool | None] = {}
-    silence = False
-    for one in seen:
-        if checks.load(one[0].kind).NETWORK:
-            findings = judge(one, {}, now)
-            silence = silence or not any(finding.answered for finding in findings)
-            if one[0].kind == "health":
-                answered[one[0].target.name] = findings[0].answered
-    watched = [target.name for target in config.targets.values() if "health" in target.checks]
+    networked = [findings for (job, _), findings in glances if checks.load(job.kind).NETWORK]
+    silence = any(not any(finding.answered for finding in findings) for findings in networked)
+    answered = {name: finding.answered for name, finding in _health(glances).items()}
     if not silence or any(answered.values()):
         return Network()
-    known = results.load(database.db, ("health",))
-    newest = [answered.get(name, _answered(known.get(Key(name, "health", "")))) for name in watched]
+    watched = [target.name for target in config.targets.values() if "health" in target.checks]
+    before = {key.target: one.state.answered for key, one in results.load(database.db, ("health",)).items()}
+    newest = [{**before, **answered}.get(name) for name in watched]
     return evidence.ask(evidence.about_targets(config), len(watched)) if evidence.doubtful(newest) else Network()
 
 
-def _health(seen: Sequence[Look], now: datetime) -> dict[str, Finding]:
+def _health(glances: Sequence[Glance]) -> dict[str, Finding]:
     """What this run found of each target's health."""
-    return {one[0].target.name: judge(one, {}, now)[0] for one in seen if one[0].kind == "health"}
-
-
-def _answered(stored: Stored | None) -> bool | None:
-    return stored.state.answered if stored else None
+    return {job.target.name: findings[0] for (job, _), findings in glances if job.kind == "health"}
 
 
 def record(
@@ -229,7 +226,7 @@ def _records(
     name, module = job.target.name, checks.load(job.kind)
     known = {subject: stored.get(Key(name, job.kind, subject)) for subject in module.subjects(job.check.settings)}
     findings = judge(one, {subject: results.past(db, have, now) for subject, have in known.items()}, now)
-    holds_ms = round((2 * job.check.interval + timedelta(minutes=1)).total_seconds() * 1000)
+    holds_ms = round(limit(job.check.interval).total_seconds() * 1000)
     records = []
     for finding in findings:
         if network.offline and module.NETWORK and not finding.answered:

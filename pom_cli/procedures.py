@@ -3,7 +3,6 @@
 The words and their order are the runbook's own for the ten alerts that it names. `runbook.py` fills them in.
 """
 
-
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, UNREACHABLE, Status
 

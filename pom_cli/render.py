@@ -81,7 +81,7 @@ def target_line(target: Mapping[str, Any]) -> str:
     if health and health["latency_ms"] is not None:
         parts.append(f"{health['latency_ms']} ms")
     up = [f"{window} {percent(uptime)}" for window, uptime in target["uptime"].items() if uptime["percent"] is not None]
-    parts += [f"up {' '.join(up)}"] if up else []
+    parts += [f"up {', '.join(up)}"] if up else []
     parts += [f"{name} {days} d" for name, days in days_left(target)]
     bad = [check for check in target["checks"] if check["status"] != "operational"]
     parts += [clean(f"{check['kind']} {check['subject']}".strip() + f": {check['summary']}") for check in bad[:3]]
@@ -99,11 +99,13 @@ def days_left(target: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def percent(uptime: Mapping[str, Any]) -> str:
-    """`99.93 %`, with the known share where it is not the whole window."""
+    """`99.93 %`, with the known share where it is not the whole window. Cut, not rounded: 100 % is nothing less."""
     if uptime["percent"] is None:
         return "–"
-    told = f"{uptime['percent']:.2f}".rstrip("0").rstrip(".")
-    return f"{told} %" + (f" (of {uptime['coverage']:.0%} known)" if uptime["coverage"] < 0.995 else "")
+    told = f"{int(uptime['percent'] * 100) / 100:.2f}".rstrip("0").rstrip(".")
+    known = uptime["coverage"]
+    share = "<1" if known < 0.01 else str(int(known * 100))
+    return f"{told} %" + (f" ({share} % known)" if known < 0.995 else "")
 
 
 def alert_line(alert: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What the commands share: the config in use, the database in use, and one way to complain and to end."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,11 @@ def database(loaded: "Config") -> "Database":
 def now() -> datetime:
     """The one reading of the clock in a run."""
     return datetime.now(UTC)
+
+
+def on_terminal() -> bool:
+    """Does a person read standard output. It is None where the process was started with it closed."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def complain(lines: Iterable[str]) -> None:

@@ -41,7 +41,9 @@ def advance(previous: State | None, finding: Finding, at: datetime) -> State:
         verdicts=merge(previous.verdicts if previous else {}, finding.verdicts),
         answered=finding.answered,
         # Only a good answer can tell; whatever comes between leaves a drift as it was.
-        drifting=finding.drifting if finding.drifting or status is OPERATIONAL else bool(previous and previous.drifting),
+        drifting=finding.drifting
+        if finding.drifting or status is OPERATIONAL
+        else bool(previous and previous.drifting),
     )
 
 

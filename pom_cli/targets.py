@@ -104,7 +104,7 @@ def _target(name: str, table: Table, instance: "Instance", warnings: list[str]) 
         table.missing("url", "a URL like https://example.com")
     url = table.url("url") or _NO_URL
     interval = table.duration("interval", USUAL_INTERVAL, "5m", low="1s", high="30d")
-    ops = _ops(table.table("ops"))
+    ops = _ops(table)
     depends_on = table.texts("depends_on", expected="a list of targets' names")
     runbook = _runbook(table)
     site = _site(name, url, interval, table.data.get("tls"), instance)
@@ -184,7 +184,11 @@ def _check_depends(name: str, target: Target, targets: Mapping[str, Target], tab
             tables.problems.append(f"{place}: {other!r} is not independent: it depends on {name!r} itself")
 
 
-def _ops(table: Table) -> Ops:
+def _ops(target: Table) -> Ops:
+    target.known.add("ops")
+    if "ops" not in target.data:
+        return Ops()
+    table = target.table("ops")
     ops = Ops(
         ssh=table.matching("ssh", "", SSH, 'a destination for ssh like "root@192.0.2.10"'),
         unit=table.matching("unit", "", _WORD, "a systemd unit's name"),

@@ -1,6 +1,5 @@
 """What handshakes with a host showed: plain data, between looking and judging."""
 
-
 from pom_cli.certificates import Certificate
 from pom_cli.faults import Fault
 from pom_cli.frozen import dataclass

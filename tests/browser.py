@@ -16,10 +16,10 @@ from typing import Any
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # A browser of its own: no window, no sandbox (tests may run as root), and nothing that asks its maker for anything.
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync --disable-extensions --disable-default-apps --disable-dev-shm-usage"
-    " --no-proxy-server --hide-scrollbars"
-).split()
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
+    *("--disable-default-apps", "--disable-dev-shm-usage", "--no-proxy-server"),
+)
 
 
 def command(profile: Path, *more: str) -> list[str]:

@@ -1,10 +1,11 @@
-"""Thirty days of a small company's monitoring, written through the same code as real runs: what the page is seen with."""
+"""Thirty days of a small company's monitoring, written by the code of real runs: what the page is looked at with."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,7 +53,8 @@ dns = {{ records = [{{ name = "example.com", type = "MX", expected = ["10 mail.e
 """
 
 # Target and kind, hours before NOW at which it begins and ends, what it then is.
-TROUBLES = (
+Trouble = tuple[str, str, float, float, Status]
+TROUBLES: tuple[Trouble, ...] = (
     ("api", "health", 411.2, 408.6, UNREACHABLE),
     ("api", "routes", 411.2, 408.1, UNREACHABLE),
     ("api", "health", 95.4, 94.6, ERROR),
@@ -74,6 +76,7 @@ def build(
     now: datetime = NOW,
     listen: str = "127.0.0.1:9100",
     page: str = "true",
+    days: int = 30,
 ) -> Config:
     """The demo's config, its database filled up to `until` before `now`; with `bad` something is wrong just now."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def build(
     db = store.open_(folder / "pom.db")
     try:
         with store.transaction(db):
-            at = now - until - 30 * timedelta(days=1)
+            at = now - until - timedelta(days=days)
             while at <= now - until:
                 _run(db, loaded, (now - at) / timedelta(hours=1), at, troubles, dice)
                 at += STEP
@@ -95,7 +98,7 @@ def build(
 
 
 def _run(
-    db: store.sqlite3.Connection, loaded: Config, ago: float, at: datetime, troubles: tuple, dice: random.Random
+    db: sqlite3.Connection, loaded: Config, ago: float, at: datetime, troubles: Sequence[Trouble], dice: random.Random
 ) -> None:
     known = results.load(db)
     records, cases = [], []
@@ -116,7 +119,7 @@ def _run(
     runs.end(db, run, "check", ("health",), at, "done", at)
 
 
-def _status(name: str, kind: str, ago: float, troubles: tuple) -> Status:
+def _status(name: str, kind: str, ago: float, troubles: Sequence[Trouble]) -> Status:
     return next((status for who, what, start, end, status in troubles if (who, what) == (name, kind)
                  and start >= ago > end), OPERATIONAL)  # fmt: skip
 
@@ -133,6 +136,3 @@ def _record(
     finding = Finding(key.subject, status, summary, {alert: Verdict(status, summary)}, ms, {"address": "203.0.113.7"})
     have = known.get(key)
     return Record(key, finding, states.advance(have.state if have else None, finding, at), holds_ms(every))
-
-
-__all__ = ["ERROR", "NOW", "SECRETS", "build"]

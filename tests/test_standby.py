@@ -16,6 +16,8 @@ from scene import START
 from web_server import WebServer, answer
 
 from pom_cli import config, session, standby
+from pom_cli.api.application import Application, Request
+from pom_cli.api.reader import Source
 from pom_cli.errors import ConfigError, UsageError
 
 Write = Callable[[str], Path]
@@ -242,3 +244,20 @@ def test_only_a_timers_run_says_anything_of_its_config(good: str, config_file: W
     path = config_file(good)
     assert standby.cases(config.load(path, os.environ)) == []
     assert [case.condition.status.value for case in standby.cases(standby.load(path, os.environ))] == ["operational"]
+
+
+def test_the_api_goes_on_and_says_degraded_while_the_config_is_broken(pom: Pom, good: str, tmp_path: Path) -> None:
+    pom("check", "--due", config=good)
+    path = tmp_path / "conf" / "pom.toml"
+
+    def health() -> tuple[int, str]:
+        """As a `pom serve` that is started now answers."""
+        loaded = standby.load(path, os.environ)
+        application = Application(loaded, "id", Source(tmp_path / "data" / "pom.db", print), print, START.timestamp)
+        found = application.answer(Request("GET", "/api/health", "192.0.2.7"))
+        return found.status, json.loads(found.body)["status"]
+
+    pom("check", "--due", config=BROKEN)
+    assert health() == (200, "degraded")
+    pom("check", "--due", config=good)
+    assert health() == (200, "operational")

@@ -77,7 +77,7 @@ class Application:
             return limited
         if request.method not in routes.METHODS:
             return not_allowed()
-        found = routes.find(request.uri)
+        found = routes.find(request.uri, self._config.serve.page)
         public = found.public if isinstance(found, Refused) else found[0].public
         if caller is not Caller.TRUSTED and not public:
             return self._access.refuse(caller, client, now)
@@ -108,6 +108,8 @@ class Application:
             except StoreError as error:
                 if asked.route is routes.HEALTH:
                     return content.unreadable(self._config, self._identity, trusted, now)
+                if asked.route is routes.PAGE:
+                    return content.unreadable_page(asked.query, now)
                 return answers.error(503, str(error))
             self._cache.put(key, keep(answer, seen, wall))
             return answer

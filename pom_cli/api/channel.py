@@ -42,7 +42,16 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """waitress's parser, which lets some errors of the standard library through, and would read a POST's body."""
 
     command, request_uri = "", ""  # of what could not be read
+    first = b""  # its first five bytes: HEAD gets no body, however wrong the rest may be
     body_rcv: Any
+
+    def received(self, data: bytes) -> int:
+        if len(self.first) < 5:
+            self.first = (self.first + data).lstrip()[:5]
+        taken = int(super().received(data))
+        if self.error or self.body_rcv is None:
+            self.expect_continue = False  # else waitress would ask for a body, and wait for it
+        return taken
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -51,10 +60,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise
         except ValueError as error:  # `GET http://[` and a Content-Length of thousands of digits
             raise ParsingError(str(error)) from error
-        if self.body_rcv is None:
-            self.expect_continue = False  # waitress would wait for a body that never comes
-        elif self.command not in METHODS:
-            self.expect_continue, self.body_rcv, self.content_length = False, None, 0
+        if self.body_rcv is not None and self.command not in METHODS:
+            self.body_rcv, self.content_length = None, 0
             self.error = NotAllowed("")
 
 
@@ -85,7 +92,7 @@ class Reply(Task):  # type: ignore[misc]
         date = build_http_date(self.start_time)
         head = answers.head(answer, self.version, not self.close_on_finish, date)
         self.wrote_header = True
-        body = b"" if request.command == "HEAD" else answer.body
+        body = b"" if request.first == b"HEAD " else answer.body
         self.channel.write_soon(head + body[:PIECE])
         for begin in range(PIECE, len(body), PIECE):
             self.channel.write_soon(body[begin : begin + PIECE])
@@ -147,13 +154,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.total_outbufs_len:
             self.answer_since = self.answer_since or now
             return now - self.answer_since > ANSWER_S
-        if self.request_since is not None:
-            return now - self.request_since > REQUEST_S
-        return now - self.idle_since > IDLE_S
+        if self.request_since is None:
+            return now - self.idle_since > IDLE_S
+        # Empty lines before a request begin one again and again, so the connection's own time counts as well.
+        return now - self.request_since > REQUEST_S or now - self.idle_since > IDLE_S + REQUEST_S
 
     def writable(self) -> bool:
         if not super().writable() or not self.outbuf_lock.acquire(False):
-            # While a worker sends, the loop must not ask again and again: it would keep the interpreter from the worker.
+            # While a worker sends the loop must not ask again and again: it would keep the interpreter from it.
             return False
         self.outbuf_lock.release()
         return True

@@ -106,6 +106,26 @@ def metrics(scene: Scene) -> Answer:
     return answers.of_text(text, metrics.KIND, [found, runs, peers])
 
 
+def page(scene: Scene) -> Answer:
+    """`/`, for everybody: without an ETag, since it tells the time that it was made at."""
+    from pom_cli import page, page_data
+
+    return _html(page.html(page_data.picture(scene.db, scene.config, scene.now), not scene.query.still))
+
+
+def unreadable_page(query: Query, now: datetime) -> Answer:
+    """`/` while the database cannot be read; why not is told to nobody here."""
+    from pom_cli import page
+
+    return _html(page.unreadable(now, not query.still), 503)
+
+
+def _html(text: str, status: int = 200) -> Answer:
+    from pom_cli import page_style
+
+    return Answer(status, text.encode(), "text/html; charset=utf-8", page_style.headers())
+
+
 def openapi(scene: Scene) -> Answer:
     from pom_cli.api import openapi
 

@@ -27,6 +27,7 @@ class Query:
     kind: str | None = None
     since: str = ""
     limit: int | None = None
+    still: bool = False  # of the page: `refresh=off`
 
 
 def split(uri: str) -> tuple[tuple[str, ...], str]:
@@ -54,7 +55,12 @@ def parse(query: str, names: tuple[str, ...]) -> Query:
         if name in found:
             raise Refused(400, f"{name}: given twice")
         found[name] = value
-    return Query(_kind(found.get("kind")), _since(found.get("since", "")), _limit(found.get("limit")))
+    return Query(
+        kind=_kind(found.get("kind")),
+        since=_since(found.get("since", "")),
+        limit=_limit(found.get("limit")),
+        still=found.get("refresh") == "off",
+    )
 
 
 def _kind(value: str | None) -> str | None:

@@ -34,7 +34,8 @@ class Asked:
 
 
 HEALTH = Route("/api/health", content.health, "Is this monitor itself well.", public=True)
-# The status page at `/` joins this list where `[serve] page` is on; without it, `/` is not there.
+# For people, and no part of the API: it is there where the config switches it on.
+PAGE = Route("/", content.page, "The public status page.", ("refresh",), public=True)
 ROUTES = (
     HEALTH,
     Route("/api/status", content.status, "The whole picture."),
@@ -52,12 +53,14 @@ _OF_A_TARGET = {tuple(route.path[1:].split("/")[:-1]): route for route in ROUTES
 
 
 @lru_cache(256)  # the same few URIs are asked for again and again, and none of them is long
-def find(uri: str) -> tuple[Route, str, str] | Refused:
-    """The route of this URI, the target in its path, and its query; or why there is none."""
+def find(uri: str, page: bool = False) -> tuple[Route, str, str] | Refused:
+    """The route of this URI, the target in its path, and its query; or why there is none. `page`: it is switched on."""
     try:
         segments, query = split(uri)
     except Refused as refused:
         return refused
+    if page and segments == ("",):
+        return PAGE, "", query
     if segments in _EXACT:
         return _EXACT[segments], "", query
     if segments[:-1] in _OF_A_TARGET:

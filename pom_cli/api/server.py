@@ -25,7 +25,7 @@ SPARE = 64  # descriptors for everything else
 ACCEPT_AT_ONCE = 64
 DRAIN_S = 1.5  # for answers that are on their way when the server is stopped
 _SETTINGS = {
-    "threads": 4,
+    "threads": 2,  # answers are made one at a time, so that more would only take memory
     "asyncore_use_poll": True,  # select() ends at descriptor 1023
     "asyncore_loop_timeout": 1,
     "cleanup_interval": 1,

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
@@ -22,8 +22,9 @@ Say = Callable[[str], None]
 
 def serve(config: Config, say: Say, complain: Say) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Raises PomError where the address cannot be had."""
+    say, complain = _unbroken(say), _unbroken(complain)
     stopping = threading.Event()
-    stops: list[Callable[[], None]] = [stopping.set]
+    stops: list[Callable[[], object]] = [stopping.set, partial(systemd.notify, "STOPPING=1", environ=os.environ)]
     with _signals(stops):
         beat = _Beat()
         sockets = listen(config.serve.host, config.serve.port, stopping, _waits(complain), beat.send)
@@ -38,9 +39,18 @@ def serve(config: Config, say: Say, complain: Say) -> int:
         _greet(config, say, complain)
         systemd.notify("READY=1", f"STATUS=listens on {_url(config)}", environ=os.environ)
         serving.run(partial(_tick, serving, beat))
-        systemd.notify("STOPPING=1", environ=os.environ)
         watcher.join(1)
     return 0
+
+
+def _unbroken(say: Say) -> Say:
+    """Who reads the lines may be gone: that is no reason to stop serving."""
+
+    def told(line: str) -> None:
+        with suppress(OSError, ValueError):
+            say(line)
+
+    return told
 
 
 def _tick(serving: Serving, beat: "_Beat") -> None:
@@ -60,7 +70,8 @@ def _waits(complain: Say) -> Say:
 def _greet(config: Config, say: Say, complain: Say) -> None:
     if not config.secrets.api_tokens():
         why = f" ({config.secrets.unreadable})" if config.secrets.unreadable else ""
-        complain(f"POM_API_TOKEN is not set{why}: everything but /api/health answers 401")
+        public = "/api/health and /" if config.serve.page else "/api/health"
+        complain(f"POM_API_TOKEN is not set{why}: everything but {public} answers 401")
     say(f"pom: {config.instance.name} listens on {_url(config)}")
 
 
@@ -88,7 +99,7 @@ class _Beat:
 
 
 @contextmanager
-def _signals(stops: Sequence[Callable[[], None]]) -> Iterator[None]:
+def _signals(stops: Sequence[Callable[[], object]]) -> Iterator[None]:
     """While it lasts SIGTERM and SIGINT call these."""
 
     def handler(_number: int, _frame: FrameType | None) -> None:

@@ -24,7 +24,7 @@ NETWORK = False
 
 _LONGEST = 4_000  # characters of a command
 _NAMED = 20  # failing tests that an alert lists
-_EXCERPT = 1_000  # characters of the log's end that a finding carries
+_EXCERPT = 10  # lines of the log's end that a finding carries
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,12 @@ def _detail(seen: Seen) -> dict[str, Any]:
             "exit": run.exit,
         }
         if run.failed_tests and not run.failing:
-            detail["log"] = run.log[-_EXCERPT:]
+            detail["log"] = _excerpt(run)
     if seen.failed_try:
         detail |= {"tried_at": utc(seen.failed_try.started_at), "reason": clean(seen.failed_try.reason)}
+        detail["log"] = _excerpt(seen.failed_try)
     return detail
+
+
+def _excerpt(run: Run) -> list[str]:
+    return [clean(line) for line in run.log.splitlines()[-_EXCERPT:]]

@@ -1,6 +1,5 @@
 """pom status: is anything wrong, since when, and does anyone know; then the whole picture."""
 
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,7 @@ def _look(loaded: "Config", names: list[str]) -> tuple[dict[str, Any], dict[str,
     try:
         with store.faults(path), store.snapshot(db):
             found = overview.status(db, loaded, now, names)
-            trends = overview.trends(db, loaded, now, names) if sys.stdout.isatty() else {}
+            trends = overview.trends(db, loaded, now, names) if session.on_terminal() else {}
         return found, trends
     finally:
         db.close()
@@ -53,7 +52,7 @@ def _look(loaded: "Config", names: list[str]) -> tuple[dict[str, Any], dict[str,
 def _show(found: dict[str, Any], trends: dict[str, list[float | None]], as_json: bool, watch: bool) -> None:
     if as_json:
         session.print_json(found)
-    elif sys.stdout.isatty():
+    elif session.on_terminal():
         from pom_cli import screen
 
         screen.show(found, trends, clear=watch)

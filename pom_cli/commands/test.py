@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from pom_cli.testrun import Run
 
 RECORD = "record"
+_COUNT = click.IntRange(0, 10**9)
 _NAMED = 20  # failing tests, or else lines of the log, that are shown
 
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[TARGET]... | record TARGET", shell_complete=session.completing("targets"))
 @click.option("-v", "--verbose", is_flag=True, help="Show the tests' output as it comes.")
-@click.option("--passed", type=click.IntRange(0), metavar="N", help="record: so many tests passed.")
-@click.option("--failed", type=click.IntRange(0), metavar="N", help="record: so many failed.")
+@click.option("--passed", type=_COUNT, metavar="N", help="record: so many tests passed.")
+@click.option("--failed", type=_COUNT, metavar="N", help="record: so many failed.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="record: a JUnit XML file of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -48,10 +49,10 @@ def command(
 
     loaded, clock = session.config(context), ticking(session.now())
     if words[:1] == (RECORD,):
-        targets = _targets(loaded, words[1:2])
         if len(words) != 2:
             raise UsageError(f"record takes one target: pom test {RECORD} TARGET --passed N --failed N")
-        runs = [_recorded(targets[0].name, passed, failed, junit, clock())]
+        (target,) = _targets(loaded, words[1:])
+        runs = [_recorded(target.name, passed, failed, junit, clock())]
         _store(loaded, runs[0])
     elif passed is not None or failed is not None or junit is not None:
         raise UsageError(f"--passed, --failed and --junit go with record: pom test {RECORD} TARGET --passed N …")
@@ -66,7 +67,7 @@ def _targets(loaded: "Config", names: Sequence[str]) -> "list[Target]":
     tested = [target for target in found if "tests" in target.checks]
     if not tested or (names and len(tested) < len(found)):
         name = next((target.name for target in found if "tests" not in target.checks), "NAME")
-        who = f"{name} has" if names else "no target has"
+        who = f"{name} has no" if names else "no target has"
         raise UsageError(f"{who} tests to run: add a table [targets.{name}.tests] with a command to the config")
     return tested
 

@@ -69,7 +69,7 @@ CREATE TABLE test_runs (
 CREATE INDEX test_runs_newest ON test_runs (target, ended_at);
 CREATE TABLE peers (
     name TEXT PRIMARY KEY, url TEXT NOT NULL, state TEXT NOT NULL, since INTEGER NOT NULL, asked_at INTEGER NOT NULL,
-    last_seen INTEGER, misses INTEGER NOT NULL, missed_at INTEGER, held TEXT NOT NULL, fault TEXT NOT NULL,
+    last_seen INTEGER, misses INTEGER NOT NULL, held TEXT NOT NULL, fault TEXT NOT NULL,
     skew_ms INTEGER, late_beats INTEGER NOT NULL, answer TEXT
 ) WITHOUT ROWID;
 CREATE TABLE beats (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, since INTEGER);

@@ -9,7 +9,7 @@ from pom_cli.mesh import OwnBeats, PeerState
 from pom_cli.peer_answer import PeerAnswer, read, written
 from pom_cli.times import from_ms, to_ms
 
-_COLUMNS = "name, url, state, since, asked_at, last_seen, misses, missed_at, held, fault, skew_ms, late_beats, answer"
+_COLUMNS = "name, url, state, since, asked_at, last_seen, misses, held, fault, skew_ms, late_beats, answer"
 
 
 def load(db: sqlite3.Connection) -> dict[str, PeerState]:
@@ -26,7 +26,6 @@ def save(db: sqlite3.Connection, name: str, state: PeerState) -> None:
         to_ms(state.asked_at),
         _ms(state.last_seen),
         state.misses,
-        _ms(state.missed_at),
         state.held,
         state.fault,
         None if state.skew_s is None else round(state.skew_s * 1000),
@@ -60,12 +59,11 @@ def _state(row: Sequence[Any]) -> PeerState:
         asked_at=from_ms(row[4]),
         last_seen=_instant(row[5]),
         misses=row[6],
-        missed_at=_instant(row[7]),
-        held=row[8],
-        fault=row[9],
-        skew_s=None if row[10] is None else row[10] / 1000,
-        late_beats=row[11],
-        answer=_answer(row[12]),
+        held=row[7],
+        fault=row[8],
+        skew_s=None if row[9] is None else row[9] / 1000,
+        late_beats=row[10],
+        answer=_answer(row[11]),
     )
 
 

@@ -1,8 +1,8 @@
 """One test run, made: the command run to its end, and what its output tells."""
 
+import os
 from collections.abc import Callable
 from datetime import datetime
-from secrets import token_hex
 
 from pom_cli.testrun import Run, kept, new_id, process, ssh, summary
 from pom_cli.testrun.output import Output
@@ -13,7 +13,7 @@ def make(
     target: str, destination: str, command: str, limit_s: float, clock: Callable[[], datetime], listen: Listener
 ) -> Run:
     """Run `command` at the ssh destination, or here where that is "". Raises nothing but what `listen` raises."""
-    run, output, started_at = token_hex(16), Output(), clock()
+    run, output, started_at = os.urandom(16).hex(), Output(), clock()
     argv = ssh.there(destination, command, limit_s, run) if destination else ssh.here(command, limit_s, run)
     ended = process.run(argv, limit_s, run, output, listen)
     told = summary.Summary() if ended.exit is None else summary.parse(output.telling)

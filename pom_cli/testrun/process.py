@@ -2,9 +2,11 @@
 
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -165,5 +167,6 @@ def _close(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(1.0)
     except subprocess.TimeoutExpired:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its session: with what ssh itself began
         process.wait()

@@ -45,29 +45,29 @@ finish() {
     i=$((i + 1)); if [ $i -ge 10 ]; then strike KILL; fi;
   done;
 };
-tell() { while kill -s TERM $$; do sleep 1; done; };
+tell="while kill -s TERM $$; do sleep 1; done";
 trap "cut=1" TERM;
 POM_TEST_RUN=$id $n "${3:-${SHELL:-/bin/sh}}" -c "$c" 2>&1 3<&- & p=$! ;
-{ while read -r x; do :; done; tell; } <&3 >/dev/null 2>&1 & w=$! ;
-{ t=$1; while [ $t -gt 0 ]; do sleep 5; t=$((t - 5)); done; tell; } 3<&- >/dev/null 2>&1 & k=$! ;
+{ while read -r x; do :; done; eval "$tell"; } <&3 >/dev/null 2>&1 & w=$! ;
+$n /bin/sh -c "sleep $1; $tell" >/dev/null 2>&1 3<&- & k=$! ;
 exec 3<&-;
 [ "$cut" ] || wait $p; r=$?;
 trap "" TERM;
+{ kill -s KILL $w; kill -s KILL -- "-$k" || kill -s KILL $k; } 2>/dev/null;
 if [ "$cut" ]; then finish; r=cut; fi;
-kill -s KILL $w $k 2>/dev/null;
 echo "pom-test-run $id $r" >&2;
 if [ $r = cut ]; then r=143; fi;
 exit $r
 """
 _SCRIPT = " ".join(_WORDS.split())
 _UNSAFE = re.compile(rb"[^ -~]|['\\!]")
-_MARK = re.compile(r"pom-test-run (\w+) (\w+)")
+_MARK = re.compile(r"pom-test-run ([0-9a-f]+) ([0-9]{1,3}|cut)")
 
 
 def there(destination: str, command: str, limit_s: float, run: str) -> list[str]:
     """The arguments that run `command` with the login shell of an ssh destination, as `ssh destination command` would.
 
-    The destination cannot be taken for an option. `run` is letters and digits.
+    The destination cannot be taken for an option. `run` is hexadecimal.
     """
     options = [word for option in _OPTIONS for word in ("-o", option)]
     words = [_SCRIPT, "pom", *_arguments("", command, limit_s, run)]

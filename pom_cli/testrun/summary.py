@@ -15,19 +15,19 @@ _ESCAPES = re.compile(
 
 _PYTEST_COUNT = re.compile(r"(\d+) ([a-z]+)")
 _PYTEST = re.compile(
-    r"=*\s*((?:\d+ (?:failed|passed|skipped|deselected|xfailed|xpassed|warnings?|errors?|rerun|subtests \w+)(?:, )?)+)"
-    r" in \d[\d.]*s\b.*"
+    r"=*\s*((?:\d{1,9} (?:failed|passed|skipped|deselected|xfailed|xpassed|warnings?|errors?|rerun|subtests \w+)"
+    r"(?:, )?)+) in \d[\d.]*s\b.*"
 )
 # The name ends before " - message"; a parameter in brackets may hold that, too.
 _PYTEST_NAME = re.compile(r"(?:FAILED|ERROR) ((?=\S*(?:::|\.py\b))[^\[]+?(?:\[.*?\])?)(?: - .*)?")
-_CARGO = re.compile(r"test result: \S+ (\d+) passed; (\d+) failed;.*")
+_CARGO = re.compile(r"test result: \S+ (\d{1,9}) passed; (\d{1,9}) failed;.*")
 _CARGO_NAMES = (
     re.compile(r"test (.+?)(?: - should panic)? \.\.\. FAILED"),
     re.compile(r"---- (.+?)(?: - should panic)? stdout ----"),  # where the first was torn by the test's own output
 )
 _GO_TEST = re.compile(r"\s*--- (PASS|FAIL): (\S+) \(\d[\d.]*s\)")
 _GO_PACKAGE = re.compile(r"(ok|FAIL)\s*\t(\S+)(?:\t\(?\d[\d.]*s\)?|\t\(cached\)| \[[\w ]+\])[^\n]*")
-_JEST = re.compile(r"Tests:\s+((?:\d+ \w+, )*)\d+ total")
+_JEST = re.compile(r"Tests:\s+((?:\d{1,9} \w+, )*)\d+ total")
 _JEST_FILE = re.compile(r"\s*(PASS|FAIL) +(\S.*?)(?: \(\d[\d.]* m?s\))?")
 _JEST_NAME = re.compile(r"\s{1,4}● (.+)")
 _JEST_SUITE = "Test suite failed to run"

@@ -180,7 +180,16 @@ class TestContent:
 
     def test_an_incident_runs_until_it_ends(self, client: Client, config: Config) -> None:
         (found,) = client.json("/api/incidents")
-        assert found.keys() == {"target", "alert", "started_at", "ended_at", "duration_s", "worst", "summary", "notices"}
+        assert found.keys() == {
+            "target",
+            "alert",
+            "started_at",
+            "ended_at",
+            "duration_s",
+            "worst",
+            "summary",
+            "notices",
+        }
         assert (found["target"], found["worst"], found["ended_at"]) == ("blog", "unreachable", None)
         see(config, "blog")
         assert client.json("/api/incidents")[0]["ended_at"] is not None
@@ -243,9 +252,7 @@ class TestAskingAgain:
 
     @pytest.mark.parametrize("path", ["/api/status", "/api/status/shop", "/api/mesh", "/api/peer", "/metrics",
                                       "/api/history/shop", "/api/incidents", "/api/openapi.json"])  # fmt: skip
-    def test_the_client_is_spared_what_only_the_clock_changed(
-        self, client: Client, config: Config, path: str
-    ) -> None:
+    def test_the_client_is_spared_what_only_the_clock_changed(self, client: Client, config: Config, path: str) -> None:
         first = client.ask(path)
         client.ahead = 2.0
         again = client.ask(path, etag=first.etag)

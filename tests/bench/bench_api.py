@@ -70,9 +70,7 @@ def load(port: int, path: str, seconds: float = 1.5, headers: tuple[str, ...] = 
 
 
 def fetch(port: int, path: str) -> tuple[bytes, str]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {TOKEN}"}
-    )
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {TOKEN}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.read(), answer.headers["ETag"]
 

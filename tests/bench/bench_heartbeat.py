@@ -1,4 +1,4 @@
-"""How long a heartbeat takes, one peer over https, against the bare interpreter: `python tests/bench/bench_heartbeat.py`."""
+"""How long a heartbeat takes, with one https peer: `python tests/bench/bench_heartbeat.py`."""
 
 from __future__ import annotations
 

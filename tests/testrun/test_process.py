@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ssh_server import await_pids, gone, is_alive
 
-from pom_cli.testrun import Run
+from pom_cli.testrun import Run, process
 from pom_cli.testrun.make import make
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -113,10 +113,10 @@ def test_poms_own_death_ends_it(tmp_path: Path) -> None:
         f"make('shop', '', 'echo $$ > {tmp_path}/leader.pid; exec sleep 600', 60.0, lambda: None, lambda _: None)\n"
     )
     root = str(Path(__file__).parent.parent.parent)
-    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": root})
+    started = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": root})
     pids = await_pids(tmp_path, 1)
-    process.kill()
-    process.wait(10)
+    started.kill()
+    started.wait(10)
     assert gone(pids)
 
 
@@ -133,6 +133,19 @@ def test_without_an_ssh_here_that_is_the_reason(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("PATH", str(tmp_path))
     run = make("shop", "lab", "echo never", 60.0, lambda: NOW, lambda _: None)
     assert (run.exit, run.reason) == (None, "ssh cannot be started: No such file or directory")
+
+
+def test_an_ssh_that_does_not_let_go_is_ended_and_the_doubt_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = tmp_path / "ssh"
+    fake.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/ssh.pid; sleep 600 & echo $! > {tmp_path}/proxy.pid; wait\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(process, "_FINISH_S", 1.0)
+    run = make("shop", "lab", "echo never", 1.0, lambda: NOW, lambda _: None)
+    assert run.reason == "timed out after 1 s; nothing tells whether that ended it at the far end"
+    assert not any(map(is_alive, await_pids(tmp_path, 2)))
 
 
 def test_it_ends_where_no_setsid_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pom_cli.testrun import ssh
 
 SHELLS = (["bash"], ["dash"], ["zsh"], ["fish"], ["tcsh"], ["mksh"], ["ksh"], ["busybox", "sh"])
-TELLING = "echo 'a b' \"$HOME\" $(echo sub) `echo tick`; echo 'x\\ty!z' \\\\ ! ^a^b % '#' ~\nprintf '%s|' '*' ü€; exit 7"
+TELLING = "echo 'a b' \"$HOME\" $(echo sub) `echo tick`; echo 'x\\ty!z' \\\\ ! ^a^b % '#' ~\nprintf %s '*' ü€; exit 7"
 
 
 def test_ssh_is_told_never_to_ask_and_where_its_options_end() -> None:
@@ -71,7 +71,7 @@ def through(shell: list[str], remote: str, login_shell: str) -> subprocess.Compl
     try:
         return subprocess.run(
             [*shell, "-c", remote],
-            stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, check=False,
+            stdin=reading, capture_output=True, timeout=30, check=False,
             env={**os.environ, "SHELL": login_shell},
         )  # fmt: skip
     finally:

@@ -1,8 +1,9 @@
-"""Test runs over the system's ssh against a real sshd: what arrives, what comes back, and that nothing is left behind."""
+"""Test runs over the system's ssh against a real sshd: what arrives, what comes back, and what is left behind."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -71,15 +72,9 @@ def test_it_is_the_login_shell_of_the_far_end_in_its_home(lab: SshServer) -> Non
     assert run.exit == 0
     address, folder, shell = run.log.splitlines()[-2].split("|")
     assert address.startswith("127.0.0.1 ")
-    assert folder == os.path.expanduser(f"~{ssh_user()}")
+    assert folder == pwd.getpwuid(os.geteuid()).pw_dir
     assert shell.endswith("sh")
     assert run.log.splitlines()[-1] == "no terminal"
-
-
-def ssh_user() -> str:
-    import pwd
-
-    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def test_an_exit_code_of_255_is_the_commands_own_and_not_a_failure_of_ssh(lab: SshServer) -> None:
@@ -88,7 +83,7 @@ def test_an_exit_code_of_255_is_the_commands_own_and_not_a_failure_of_ssh(lab: S
 
 
 NASTY = (
-    "echo \"it's\" 'a \"b\"' `echo tick` $(echo sub) $HOME ${HOME} \\ \\\\ \\n",
+    'echo "it\'s" \'a "b"\' `echo tick` $(echo sub) $HOME ${HOME} \\ \\\\ \\n',
     "a; b & c | d > e < f && g || h # no comment\nsecond line\n\tthird\n\n",
     "!! !x ^a^b ~ * ? [a-z] {a,b} %1 $$ $! $0 $'\\x41' -oProxyCommand=x --",
     "ünïcödé € 𝄞 \u202e \x01\x1b[31m\x7f",
