@@ -300,13 +300,16 @@ ask_hosts() { # VERB HOST...: run one of the host's own verbs on each
 try_out() {
     local pom=.venv/bin/pom
     [ -x .venv/bin/python ] || python3 -m venv .venv
-    .venv/bin/python -m pip install -q --require-hashes -r requirements.lock
-    .venv/bin/python -m pip install -q --no-deps -e .
+    .venv/bin/python -m pip install -qq --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install -qq --no-deps -e .
     mkdir -p .pom
     if [ ! -e .pom/env ]; then
         (umask 077 && say "POM_API_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')" >.pom/env)
     fi
-    [ -e .pom/pom.toml ] || STATE_DIRECTORY=$PWD/.pom/data "$pom" --config .pom/pom.toml init "$@"
+    if [ ! -e .pom/pom.toml ]; then
+        STATE_DIRECTORY=$PWD/.pom/data "$pom" --config .pom/pom.toml init "$@"
+        sed -i 's/^# \(data_dir = "[^"]*"\).*/\1/' .pom/pom.toml # the checkout's own, whoever runs it
+    fi
     "$pom" --config .pom/pom.toml config check
     say "try it: export POM_CONFIG=$PWD/.pom/pom.toml; $pom check; $pom status; $pom serve"
 }

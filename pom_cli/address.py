@@ -10,19 +10,27 @@ from pom_cli.text import one_line
 # Underscores are not for host names (RFC 952), but the DNS has them and browsers take them.
 _NAME = re.compile(r"(?:(?!-)[a-z0-9_-]{1,63}\.)*(?!-)[a-z0-9_-]{1,63}\.?")
 _PLACEHOLDER = "..."  # pages write https://... where the reader has a host to put; it loads, and resolves to nothing
-_NEVER_IN_A_URL = re.compile(r"[\s\"<>\\#]")
+_URL = re.compile(r"(https?)://(\[[^\]%]*\]|[^\s/?#:@%\[\]\\<>\"]+)(?::([0-9]*))?(?:[/?][^\s#\\<>\"]*)?", re.IGNORECASE)
 
 
 def http_url(value: Any) -> str:
     """An http or https URL with a host and no user, password or fragment. Raises ValueError for anything else."""
     text = one_line(value)
-    parts = split_url(text)
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or "%" in parts.netloc:
-        raise ValueError("not a URL that can be asked")
-    if _NEVER_IN_A_URL.search(text) or parts.port == 0:
-        raise ValueError("not a URL that can be asked")
-    host(parts.hostname or "")
+    origin(text)
     return text
+
+
+@lru_cache(256)  # each URL of a config is asked for more than once
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an http or https URL, the host as `host` gives it. Raises ValueError."""
+    found = _URL.fullmatch(url)
+    if not found:
+        raise ValueError("not a URL that can be asked")
+    scheme = found[1].lower()
+    port = int(found[3] or {"https": 443, "http": 80}[scheme])
+    if not 0 < port < 65536:
+        raise ValueError("not a port")
+    return scheme, host(found[2]), port
 
 
 def split_url(text: str) -> SplitResult:

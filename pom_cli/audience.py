@@ -1,6 +1,5 @@
 """The `alerts` table of the config: who is told, how often, and through which channels."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,8 +11,8 @@ from pom_cli.table import Table, matching
 from pom_cli.times import duration
 
 _TABLES = tuple(name for name in channels.CHANNELS if name != "console")
-_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
-_SENDER = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+|[^<>@]*<[^\s@<>,;]+@[^\s@<>,;]+>")
+_ADDRESS = r"[^\s@<>,;]+@[^\s@<>,;]+"
+_SENDER = rf"{_ADDRESS}|[^<>@]*<{_ADDRESS}>"
 _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
 
 

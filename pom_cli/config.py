@@ -4,6 +4,7 @@ The table of alerts is read in audience.py, those of the targets in targets.py.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import timedelta
@@ -177,7 +178,7 @@ def _witnesses(table: Table, found: Mapping[str, Target]) -> tuple[tuple[str, in
 def _peers(tables: Table) -> dict[str, Peer]:
     peers = {}
     for name in tables.data:
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(NAME, name):
             tables.problems.append(f"{tables.at(name)}: {shown(name)} is not a peer's name ({NAME_RULE})")
         table = tables.table(name)
         if "url" not in table.data:

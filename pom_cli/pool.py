@@ -11,6 +11,7 @@ from pom_cli.frozen import dataclass
 
 MOST = 256  # threads at once
 GRACE_S = 1.0  # on top of a job's own budget
+_STACKS = threading.Lock()  # the stack size is the whole process's: one pool at a time sets it
 _STACK = 1 << 20  # bytes of a thread's stack; only what is touched is taken
 # How the crew grows. More threads than help would only stretch the latencies that they measure.
 _TICK_S = 0.01
@@ -138,19 +139,27 @@ def _hire(crew: _Crew[Any, Any], wanted: int) -> None:
         crew.workers += count
     if not count:
         return
-    before = threading.stack_size(_STACK)
-    try:
-        for started in range(count):
-            try:
-                threading.Thread(target=_labour, args=(crew,), daemon=True).start()
-            except RuntimeError as error:  # no more threads here: go on with those that there are
-                with crew.lock:
-                    crew.workers -= count - started
-                if not crew.workers:
-                    _refuse(crew, error)
-                return
-    finally:
-        threading.stack_size(before)
+    with _STACKS:
+        before = threading.stack_size(_STACK)
+        try:
+            started, error = _start(crew, count)
+        finally:
+            threading.stack_size(before)
+    if error:  # no more threads here: go on with those that there are
+        with crew.lock:
+            crew.workers -= count - started
+        if not crew.workers:
+            _refuse(crew, error)
+
+
+def _start(crew: _Crew[Any, Any], count: int) -> tuple[int, RuntimeError | None]:
+    """How many of so many threads could be started, and what kept the next one from it."""
+    for started in range(count):
+        try:
+            threading.Thread(target=_labour, args=(crew,), daemon=True).start()
+        except RuntimeError as error:
+            return started, error
+    return count, None
 
 
 def _refuse(crew: _Crew[Any, Any], error: Exception) -> None:

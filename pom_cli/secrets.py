@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pom_cli.frozen import dataclass
 
-_NAMES = re.compile(r"POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)")
-_PIECE = re.compile(r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))""")
+_NAMES = "POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)"
+_PIECE = r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))"""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def load(environ: Mapping[str, str], env_file: Path) -> Secrets:
         values, unreadable = {}, ""
     except (OSError, UnicodeDecodeError) as error:
         values, unreadable = {}, f"{env_file}: {getattr(error, 'strerror', None) or 'not UTF-8'}"
-    values |= {name: value.strip() for name, value in environ.items() if _NAMES.fullmatch(name) and value.strip()}
+    values |= {name: value.strip() for name, value in environ.items() if _is_secret(name) and value.strip()}
     return Secrets(values, unreadable)
 
 
@@ -49,15 +49,19 @@ def parse(text: str) -> dict[str, str]:
     values = {}
     for line in text.split("\n"):
         name, equals, value = line.partition("=")
-        if equals and _NAMES.fullmatch(name.strip()):
+        if equals and _is_secret(name.strip()):
             values[name.strip()] = _value(value)
     return {name: value for name, value in values.items() if value}
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith("POM_") and re.fullmatch(_NAMES, name) is not None
 
 
 def _value(text: str) -> str:
     """Quoted pieces without their quotes; a backslash escapes as it does there, within single quotes not at all."""
     value, rest = "", text.strip()
-    while piece := _PIECE.match(rest):
+    while piece := re.match(_PIECE, rest):
         single, double, bare = piece.groups()
         value += single or re.sub(r'\\(["\\`$])', r"\1", double or "") + re.sub(r"\\(.)", r"\1", bare or "")
         rest = rest[piece.end() :]

@@ -1,6 +1,5 @@
 """Reading one TOML table: every mistake is noted with its dotted path, the value seen and what would be right."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from pom_cli.text import HIDDEN, clean, host_alone, names_a_secret, one_line, wi
 from pom_cli.times import duration
 
 T = TypeVar("T")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMED_AT_MOST = 12  # of the names that a message lists
 _LONGEST = 80  # characters of a value in a message
 
@@ -40,7 +38,7 @@ class Table:
 
     def at(self, key: str) -> str:
         """The dotted path of a key, quoted where TOML would have it quoted."""
-        name = key if _BARE_KEY.fullmatch(key) else json.dumps(clean(key, 64), ensure_ascii=False)
+        name = key if _is_bare(key) else _quoted(key)
         return f"{self.path}.{name}" if self.path else name
 
     def missing(self, key: str, expected: str) -> None:
@@ -67,7 +65,7 @@ class Table:
     def line(self, key: str, default: str = "", expected: str = "a text on one line") -> str:
         return self.read(key, default, one_line, expected)
 
-    def matching(self, key: str, default: str, pattern: re.Pattern[str], expected: str) -> str:
+    def matching(self, key: str, default: str, pattern: str, expected: str) -> str:
         """A text on one line that matches the pattern as a whole."""
         return self.read(key, default, matching(pattern), expected)
 
@@ -212,11 +210,21 @@ def _shown(value: Any, key: str, depth: int) -> str:
     return str(value)
 
 
-def matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
+def _is_bare(key: str) -> bool:
+    return key.isascii() and key.replace("-", "a").replace("_", "a").isalnum() and len(key) <= 64
+
+
+def _quoted(key: str) -> str:
+    import json
+
+    return json.dumps(clean(key, 64), ensure_ascii=False)
+
+
+def matching(pattern: str) -> Callable[[Any], str]:
     """A parser for texts on one line that match the pattern as a whole."""
 
     def parse(value: Any) -> str:
-        if not pattern.fullmatch(one_line(value)):
+        if not re.fullmatch(pattern, one_line(value)):
             raise ValueError
         return str(value)
 

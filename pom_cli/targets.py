@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pom_cli import checks
-from pom_cli.address import host, split_url
+from pom_cli.address import origin
 from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site
 from pom_cli.frozen import dataclass
 from pom_cli.table import Table, nearest, shown
@@ -16,11 +16,11 @@ from pom_cli.times import written
 if TYPE_CHECKING:
     from pom_cli.config import Instance
 
-NAME = re.compile(r"(?![.-])[A-Za-z0-9_.-]{1,64}")
+NAME = r"(?![.-])[A-Za-z0-9_.-]{1,64}"
 NAME_RULE = "letters, digits, '-', '_' and '.', beginning with none of '-' and '.', at most 64 of them"
-SSH = re.compile(r"(?!-)[\w.@:%\[\]-]+", re.ASCII)
+SSH = r"(?a)(?!-)[\w.@:%\[\]-]+"
 USUAL_INTERVAL = timedelta(minutes=5)  # the timer's too, for kinds that have none of their own
-_WORD = re.compile(r"(?!-)[\w.@:-]+", re.ASCII)
+_WORD = r"(?a)(?!-)[\w.@:-]+"
 _NO_URL = "https://example.invalid"  # stands for a missing one while the rest is read
 
 
@@ -69,7 +69,7 @@ def read(tables: Table, instance: "Instance", warnings: list[str]) -> dict[str, 
     """Every target of the `targets` table, by name."""
     targets = {}
     for name in tables.data:
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(NAME, name):
             tables.problems.append(f"{tables.at(name)}: {shown(name)} is not a target's name ({NAME_RULE})")
         elif name in KINDS:
             tables.problems.append(f"{tables.at(name)}: {name!r} is not a target's name but that of a kind of check")
@@ -81,10 +81,8 @@ def read(tables: Table, instance: "Instance", warnings: list[str]) -> dict[str, 
 
 def site_of(name: str, url: str, **known: Any) -> Site:
     """The site of a URL that `http_url` took; `known` is what else is known of it, by the Site's fields."""
-    parts = split_url(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Site(**{"interval": USUAL_INTERVAL, **known}, name=name, url=url, scheme=parts.scheme,
-                host=host(parts.hostname or ""), port=port)  # fmt: skip
+    scheme, host, port = origin(url)
+    return Site(**{"interval": USUAL_INTERVAL, **known}, name=name, url=url, scheme=scheme, host=host, port=port)
 
 
 def explained_by(name: str, targets: Mapping[str, Target]) -> set[str]:
@@ -108,11 +106,11 @@ def _target(name: str, table: Table, instance: "Instance", warnings: list[str]) 
     depends_on = table.texts("depends_on", expected="a list of targets' names")
     runbook = _runbook(table)
     site = _site(name, url, interval, table.data.get("tls"), instance)
-    found = {}
-    for kind in KINDS:
-        check = _check(kind, table, site, warnings)
-        if check:
-            found[kind] = check
+    table.known.update(KINDS)
+    checked = {
+        kind: _check(kind, table, site, warnings) for kind in KINDS if kind in table.data or kind in ON_BY_DEFAULT
+    }
+    found = {kind: check for kind, check in checked.items() if check}
     table.finish()
     return Target(name, site, ops, depends_on, found, runbook)
 
@@ -154,7 +152,6 @@ def _site(name: str, url: str, interval: timedelta, tls: Any, instance: "Instanc
 
 def _check(kind: str, table: Table, site: Site, warnings: list[str]) -> Check | None:
     value = table.data.get(kind, kind in ON_BY_DEFAULT and ON_BY_DEFAULT[kind](site))
-    table.known.add(kind)
     if value is False:
         if kind in table.data:
             table.effective[kind] = False

@@ -69,6 +69,8 @@ class Box:
         self.facts = dict(line.split("=", 1) for line in tool("info", self.folder).stdout.splitlines())
 
     def destroy(self) -> None:
+        if self.facts:
+            self._kill()  # nobody misses an orderly end
         tool("destroy", self.folder)
 
     def run(self, *command: object, check: bool = True) -> str:
@@ -143,12 +145,15 @@ class Box:
 
     def cut_power(self) -> None:
         """Nobody is told: every process dies in the same moment."""
+        self._kill()
+        tool("start", self.folder)
+        self.facts["PID"] = self._leader()
+
+    def _kill(self) -> None:
         supervisor = int((self.folder / "state" / "supervisor").read_text().split()[0])
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
         for number in (self.facts["PID"], supervisor, *children):
             os.kill(int(number), 9)
-        tool("start", self.folder)
-        self.facts["PID"] = self._leader()
 
 
 @dataclass

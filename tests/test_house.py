@@ -30,7 +30,18 @@ KINDS_TO_COME = {"health", "tls", "routes", "dns", "whois", "cors", "tests"} - s
 COMMANDS_TO_COME = {"check", "heartbeat", "test", "prune", "status", "history", "incidents", "alerts", "silence",
                     "runbook", "mesh", "serve", "init", "config", "doctor", "backup"} - set(COMMANDS)  # fmt: skip
 HEAVY = {"requests", "urllib3", "cryptography", "dns", "whois", "sqlite_utils", "rich", "waitress"}
-ALLOWED_ON_TOP = {"pyproject.toml", "pom_cli", "tests", "timers", "deploy.sh", "README.md", "LICENSE"}
+ALLOWED_ON_TOP = {
+    *("pyproject.toml", "pom_cli", "tests", "timers", "deploy.sh", "README.md", "LICENSE", "requirements.lock")
+}
+    "pyproject.toml",
+    "pom_cli",
+    "tests",
+    "timers",
+    "deploy.sh",
+    "README.md",
+    "LICENSE",
+    "requirements.lock",
+}
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,12 @@ def is_in(name: str, package: str) -> bool:
 
 
 class TestSize:
+    @pytest.mark.parametrize("name", sorted(set(NAMES) - {"frozen"}))
+    def test_frozen_dataclasses_are_made_the_fast_way(self, name: str) -> None:
+        text = NAMES[name].read_text(encoding="utf-8")
+        slow = re.search(r"(?m)^from dataclasses import .*\bdataclass\b", text)
+        assert not (slow and "@dataclass(frozen=True)" in text)
+
     @pytest.mark.parametrize("name", sorted(NAMES))
     def test_no_file_and_no_function_is_long(self, name: str) -> None:
         text = NAMES[name].read_text(encoding="utf-8")

@@ -10,6 +10,11 @@ from pom_cli.checks import KINDS
 from pom_cli.history import MOST, SINCE_RULE, USUAL
 
 _SINCE = {"/api/incidents": "30d"}  # where nothing is said; "24h" elsewhere
+# That a day is in its month is left to the answer.
+_PATTERN = (
+    r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+ -][0-9]{2}:[0-9]{2}))$"
+)
 _PARAMETERS = {
     "kind": {"enum": list(KINDS)},
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
@@ -68,8 +73,9 @@ def _operation(route: Route, body: bool) -> dict[str, Any]:
 
 
 def _parameter(route: Route, name: str) -> dict[str, Any]:
-    since = {"type": "string", "description": SINCE_RULE, "default": _SINCE.get(route.path, "24h")}
-    return {"name": name, "in": "query", "schema": _PARAMETERS.get(name, since)}
+    usual = _SINCE.get(route.path, "24h")
+    since = {"type": "string", "pattern": _PATTERN, "description": SINCE_RULE, "default": usual}
+    return {"name": name, "in": "query", "allowEmptyValue": True, "schema": _PARAMETERS.get(name, since)}
 
 
 def _answers(route: Route, body: bool) -> dict[str, Any]:

@@ -20,15 +20,14 @@ from pom_cli.api.application import Application
 from pom_cli.api.channel import Channel
 
 CONNECTIONS = 1000
-MAKE_ROOM = 32  # connections that go at once when there are that many
-SPARE = 64  # descriptors for everything else
+MAKE_ROOM = 32  # connections that go beyond those that are too many
+SPARE = 200  # descriptors for everything else: what is accepted in one turn of the loop, the database, the log
 ACCEPT_AT_ONCE = 64
 DRAIN_S = 1.5  # for answers that are on their way when the server is stopped
 _SETTINGS = {
     "threads": 2,  # answers are made one at a time, so that more would only take memory
     "asyncore_use_poll": True,  # select() ends at descriptor 1023
     "asyncore_loop_timeout": 1,
-    "cleanup_interval": 1,
     "max_request_header_size": 8192,
     "max_request_body_size": 1024,
     "outbuf_overflow": 64 << 20,  # answers stay in memory: the disk may be full
@@ -43,16 +42,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
     def maintenance(self, now: float) -> None:
-        """Close the connections whose client has had its time. `now` is waitress's and may jump; ours does not."""
-        moment = time.monotonic()
-        for channel in list(self.active_channels.values()):
-            if channel.overdue(moment):
-                channel.handle_close()
+        """Nothing: this runs in the middle of a turn of the loop, see `Serving.run`."""
 
     def handle_accept(self) -> None:
         """Several at once: with many connections open every turn of the loop is dear."""
         for _ in range(ACCEPT_AT_ONCE):
-            self._make_room()
             try:
                 found = self.accept()
                 if found is None:
@@ -62,19 +56,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 return  # it is gone already
             self.channel_class(self, *found, self.adj, map=self._map)
 
-    def _make_room(self) -> None:
-        """Near the limit: those go that have the most connections, and of theirs the ones that wait the longest."""
-        if len(self._map) < self.adj.connection_limit - MAKE_ROOM:
-            return
-        waiting = [one for one in self._map.values() if isinstance(one, Channel) and not one.requests]
-        clients = [limits.client(one.addr[0]) for one in waiting]
-        counts = Counter(clients)
-        ranked = sorted(
-            zip(waiting, clients, strict=True),
-            key=lambda pair: (pair[0].busy, -counts[pair[1]], pair[0].idle_since),
-        )
-        for channel, _ in ranked[:MAKE_ROOM]:
-            channel.handle_close()
+
+def surplus(channels: Sequence[Channel], most: int) -> list[Channel]:
+    """Those to close where there are more than `most`: some at once, of the clients that have the most connections.
+
+    Of theirs those that wait the longest, and none whose request is being answered.
+    """
+    if len(channels) <= most:
+        return []
+    waiting = [(channel, limits.client(channel.addr[0])) for channel in channels if not channel.requests]
+    counts = Counter(client for _, client in waiting)
+    waiting.sort(key=lambda pair: (pair[0].busy, -counts[pair[1]], pair[0].idle_since))
+    return [channel for channel, _ in waiting[: len(channels) - most + MAKE_ROOM]]
 
 
 class Serving:
@@ -83,7 +76,10 @@ class Serving:
     def __init__(self, application: Application, sockets: Sequence[socket.socket], stopping: threading.Event) -> None:
         for name in ("waitress", "waitress.queue"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        adjustments = Adjustments(**_SETTINGS, sockets=list(sockets), connection_limit=_connections())
+        self._most, self._next_look = _connections(), 0.0
+        # waitress itself stops listening only where none of them can be closed.
+        limit = self._most + ACCEPT_AT_ONCE * len(sockets)
+        adjustments = Adjustments(**_SETTINGS, sockets=list(sockets), connection_limit=limit)
         self._map: dict[int, Any] = {}
         self._stopping = stopping
         self._workers = ThreadedTaskDispatcher()
@@ -102,8 +98,13 @@ class Serving:
         ]
 
     def run(self, tick: Callable[[], None]) -> None:
-        """Serve until `stopping` is set. `tick` is called in every turn of the loop, at least once a second."""
+        """Serve until `stopping` is set. `tick` is called in every turn of the loop, at least once a second.
+
+        Connections are closed between the turns: within one, a new connection could get the number of a closed one, and
+        with it the events that were meant for that.
+        """
         while not self._stopping.is_set():
+            self._tidy()
             wasyncore.poll2(1.0, self._map)
             tick()
         self._drain()
@@ -117,13 +118,28 @@ class Serving:
         """Have a worker thread do this."""
         self._workers.add_task(_Errand(task))
 
+    def _channels(self) -> list[Channel]:
+        return [one for one in self._map.values() if isinstance(one, Channel)]
+
+    def _tidy(self) -> None:
+        """Close the connections whose client has had its time, and some where there are too many."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + 1
+            for channel in self._channels():
+                if channel.overdue(now):
+                    channel.handle_close()
+        if len(self._map) > self._most:
+            for channel in surplus(self._channels(), self._most):
+                channel.handle_close()
+
     def _drain(self) -> None:
         """Take no more requests; let the answers that are on their way arrive."""
         for server in self._servers:
             wasyncore.dispatcher.close(server)  # the listening socket alone: the workers still need the trigger
         end = time.monotonic() + DRAIN_S
         while time.monotonic() < end:
-            channels = [one for one in self._map.values() if isinstance(one, Channel)]
+            channels = self._channels()
             for channel in channels:
                 if not channel.busy:
                     channel.handle_close()

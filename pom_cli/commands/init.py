@@ -76,7 +76,7 @@ def name_for(url: str, taken: Collection[str]) -> str:
     whole = re.sub(r"[^a-z0-9_]+", "-", site.host).strip("-")[:50]
     first = whole if labels[0].isdigit() or ":" in site.host else labels[0]
     for name in (first, whole, f"{whole}-{site.port}"):
-        if NAME.fullmatch(name) and name not in taken and name not in KINDS:
+        if re.fullmatch(NAME, name) and name not in taken and name not in KINDS:
             return name
     return next(name for number in range(2, len(taken) + 3) if (name := f"{whole}-{number}") not in taken)
 

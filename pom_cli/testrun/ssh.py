@@ -53,7 +53,7 @@ $n /bin/sh -c "sleep $1; $tell" >/dev/null 2>&1 3<&- & k=$! ;
 exec 3<&-;
 [ "$cut" ] || wait $p; r=$?;
 trap "" TERM;
-{ kill -s KILL $w; kill -s KILL -- "-$k" || kill -s KILL $k; } 2>/dev/null;
+{ kill -s KILL $w; kill -s KILL $k; kill -s KILL -- "-$k"; } 2>/dev/null;
 if [ "$cut" ]; then finish; r=cut; fi;
 echo "pom-test-run $id $r" >&2;
 if [ $r = cut ]; then r=143; fi;

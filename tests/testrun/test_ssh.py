@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,51 @@ def test_every_login_shell_reads_the_same(shell: list[str]) -> None:
     done = through(shell, ssh.there("lab", TELLING, 60.0, "ab12")[-1], "/bin/sh")
     assert (done.stdout, done.returncode) == (wanted.stdout, 7)
     assert ssh.ending(done.stderr.decode(), "ab12") == "7"
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_script_leaves_nothing_of_its_own_behind(shell: list[str]) -> None:
+    if not shutil.which(shell[0]) or shell[0] in ("fish", "tcsh"):
+        pytest.skip(f"{shell[0]} is no sh, or not here")
+    for number in range(5):
+        # Nobody else sleeps for as long as this.
+        limit_s = 1_000_000 + 100 * os.getpid() + 10 * SHELLS.index(shell) + number
+        argv = ssh.here("exit 3", limit_s, "ab12")
+        reading, writing = os.pipe()
+        done = subprocess.run([*shell, *argv[1:]], stdin=reading, capture_output=True, timeout=30, check=False)
+        os.close(reading)
+        os.close(writing)
+        assert done.returncode == 3
+        assert nobody_sleeps(limit_s + 60)
+
+
+def nobody_sleeps(seconds: int) -> bool:
+    """For so long; what has been killed may take a moment to go."""
+    wanted, ends = b"sleep\0%d\0" % seconds, time.monotonic() + 10
+    while any(wanted in _content(path) for path in Path("/proc").glob("[0-9]*/cmdline")):
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_where_no_word_comes_the_far_end_keeps_the_limit_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "_LATER_S", 0)
+    seconds = 3_000_000_000 + os.getpid()
+    argv = ssh.here(f"echo begun; sleep {seconds}", 1.0, "ab12")
+    reading, writing = os.pipe()
+    done = subprocess.run(argv, stdin=reading, capture_output=True, timeout=30, check=False)
+    os.close(reading)
+    os.close(writing)
+    assert (done.stdout, ssh.ending(done.stderr.decode(), "ab12")) == (b"begun\n", "cut")
+    assert nobody_sleeps(seconds)
 
 
 def through(shell: list[str], remote: str, login_shell: str) -> subprocess.CompletedProcess[bytes]:

@@ -1,0 +1,66 @@
+"""The units as files: one timer a kind, the same sandbox everywhere, nothing without its other half."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pom_cli import cli
+from pom_cli.checks import KINDS
+from pom_cli.doctor.units import SERVICE, TIMERS
+
+UNITS = Path(__file__).parents[2] / "timers"
+SERVICES = sorted(UNITS.glob("*.service"))
+ALL_TIMERS = sorted(UNITS.glob("*.timer"))
+
+
+def values(unit: Path, key: str) -> list[str]:
+    return re.findall(rf"^{re.escape(key)}=(.*)$", unit.read_text(), re.MULTILINE)
+
+
+def test_there_is_a_timer_for_every_kind_and_the_doctor_knows_them_all() -> None:
+    shipped = {unit.name for unit in ALL_TIMERS} - {"pom-test.timer"}
+    assert shipped == set(TIMERS)
+    assert {f"pom-check@{kind}.timer" for kind in KINDS} <= shipped
+    assert set(" ".join(values(UNITS / SERVICE, "Also")).split()) == set(TIMERS)
+
+
+@pytest.mark.parametrize("timer", ALL_TIMERS, ids=lambda unit: unit.name)
+def test_a_timer_has_its_service_and_is_part_of_the_whole(timer: Path) -> None:
+    service = re.sub("@.*", "@", timer.stem) + ".service"
+    assert (UNITS / service).is_file()
+    assert values(timer, "PartOf") == [SERVICE]
+    assert values(timer, "WantedBy") == [SERVICE]
+    assert values(timer, "StartLimitIntervalSec") == ["0"]
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda unit: unit.name)
+def test_a_service_runs_a_command_line_that_pom_takes(service: Path) -> None:
+    [line] = values(service, "ExecStart")
+    program, *words = shlex.split(line.replace("%i", "health"))
+    assert program == "/usr/local/bin/pom"
+    command = cli.root.get_command(cli.root.make_context("pom", ["check"]), words[0])
+    assert command is not None
+    with command.make_context(words[0], words[1:]):
+        pass
+
+
+def test_the_sandbox_is_the_same_in_every_service() -> None:
+    def sandbox(unit: Path) -> str:
+        text = unit.read_text()
+        return text[text.index("# A read-only system") : text.index("SystemCallErrorNumber=EPERM")]
+
+    assert len({sandbox(unit) for unit in SERVICES}) == 1
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda unit: unit.name)
+def test_every_oneshot_has_a_limit_and_1_is_a_success(service: Path) -> None:
+    if service.name == SERVICE:
+        assert values(service, "Restart") == ["always"]
+        return
+    assert values(service, "Type") == ["oneshot"]
+    assert values(service, "TimeoutStartSec")
+    assert values(service, "SuccessExitStatus") == ([] if "prune" in service.name else ["1"])
