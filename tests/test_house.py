@@ -31,8 +31,6 @@ COMMANDS_TO_COME = {"check", "heartbeat", "test", "prune", "status", "history", 
                     "runbook", "mesh", "serve", "init", "config", "doctor", "backup"} - set(COMMANDS)  # fmt: skip
 HEAVY = {"requests", "urllib3", "cryptography", "dns", "whois", "sqlite_utils", "rich", "waitress"}
 ALLOWED_ON_TOP = {
-    *("pyproject.toml", "pom_cli", "tests", "timers", "deploy.sh", "README.md", "LICENSE", "requirements.lock")
-}
     "pyproject.toml",
     "pom_cli",
     "tests",

@@ -145,7 +145,7 @@ def test_an_ssh_that_does_not_let_go_is_ended_and_the_doubt_is_told(
     monkeypatch.setattr(process, "_FINISH_S", 1.0)
     run = make("shop", "lab", "echo never", 1.0, lambda: NOW, lambda _: None)
     assert run.reason == "timed out after 1 s; nothing tells whether that ended it at the far end"
-    assert not any(map(is_alive, await_pids(tmp_path, 2)))
+    assert gone(await_pids(tmp_path, 2))
 
 
 def test_it_ends_where_no_setsid_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
