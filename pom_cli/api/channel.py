@@ -149,11 +149,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Has the client had its time: for a request, for taking an answer, for saying anything at all."""
         if self.lingering:
             return now - self.idle_since > LINGER_S
-        if self.requests:
-            return False
         if self.total_outbufs_len:
             self.answer_since = self.answer_since or now
             return now - self.answer_since > ANSWER_S
+        self.answer_since = None
+        if self.requests:
+            return False
         if self.request_since is None:
             return now - self.idle_since > IDLE_S
         # Empty lines before a request begin one again and again, so the connection's own time counts as well.

@@ -9,12 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from api_server import TOKEN, TOML, ApiServer, Reply, load, read_all, read_one, replies, see
 
-from pom_cli.api import channel, server
+from pom_cli.api import answers, channel, routes, server
 
 GET = f"GET /api/status HTTP/1.1\r\nHost: pom\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 
@@ -275,6 +276,21 @@ class TestPatience:
                 time.sleep(0.1)
             assert not api.serving._servers[0].active_channels
 
+    def test_who_asks_for_much_ahead_and_takes_nothing_keeps_no_worker(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        much = answers.fixed("x" * 1_000_000)
+        monkeypatch.setitem(
+            routes._EXACT, ("api", "peer"), replace(routes._EXACT[("api", "peer")], view=lambda _: much)
+        )
+        routes.find.cache_clear()
+        with ApiServer(load(tmp_path)) as api, ExitStack() as stack:
+            for _ in range(4):
+                stack.enter_context(api.connect()).sendall((GET.replace(b"status", b"peer") + b"\r\n") * 60)
+            time.sleep(0.5)
+            assert api.ask("/api/mesh").status == 200
+        routes.find.cache_clear()
+
     def test_urgent_data_ends_the_connection(self, api: ApiServer) -> None:
         with api.connect() as sock:
             sock.send(b"!", socket.MSG_OOB)
@@ -332,16 +348,10 @@ class TestStopping:
     def test_an_answer_that_is_being_made_arrives(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         begun = threading.Event()
 
-        def slow(_: object) -> object:
-            from pom_cli.api import answers
-
+        def slow(_: object) -> answers.Answer:
             begun.set()
             time.sleep(0.5)
             return answers.of({"slow": True})
-
-        from dataclasses import replace
-
-        from pom_cli.api import routes
 
         monkeypatch.setitem(routes._EXACT, ("api", "peer"), replace(routes._EXACT[("api", "peer")], view=slow))
         routes.find.cache_clear()
