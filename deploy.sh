@@ -48,7 +48,7 @@ source_files() {
 }
 
 tools() { # Python with pip, the one of this machine where it has it
-    [ -z "${PIP:-}" ] || return 0
+    [ ${#PIP[@]} = 0 ] || return 0
     if python3 -m pip --version >/dev/null 2>&1; then
         PIP=(python3 -m pip)
     else
@@ -456,13 +456,14 @@ start() { # restart the whole and look at everything that is due, so that there 
 
 well() { # RELEASE BEFORE: does it answer 200, and is no unit failed that was not failed before
     local answer='' end=$((SECONDS + WAIT)) unit
-    until answer=$(health "$1" 2>&1) && [ "${answer%% *}" = 200 ]; do
+    # Only PoM's own answer counts, not what else may listen there.
+    until answer=$(health "$1" 2>&1) && [[ $answer == 200\ *'"overdue"'* ]]; do
         if [ "$SECONDS" -ge "$end" ]; then
             warn "not well: /api/health: $answer"
             journalctl -u pom -n 15 --no-pager -o cat >&2 || true
             return 1
         fi
-        sleep 1
+        sleep 2 # the API answers a client sixty times a minute
     done
     for unit in $(failed_units); do
         if [[ " ${2//$'\n'/ } " != *" $unit "* ]]; then
@@ -606,6 +607,7 @@ cd "$(dirname "$SELF")"
 if [ "$VERB" = local ]; then try_out "${ARGUMENTS[@]:-https://example.com}"; exit; fi
 
 declare -A FACT=()
+PIP=()
 WORK=$(mktemp -d)
 read -r -a SSH <<<"${POM_SSH:-ssh}"
 # One connection a host, shared by all that is done there; a host that is gone is noticed.

@@ -7,10 +7,11 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_server import TOKEN, TOML, ApiServer, Reply, load, read_all, read_one, replies, see
@@ -39,6 +40,17 @@ def decent(reply: Reply, status: int) -> None:
     if status not in (200, 304):
         assert reply.headers["content-type"] == "application/json"
         assert reply.json().keys() >= {"error"} or "overdue" in reply.json()
+
+
+@contextmanager
+def viewed(monkeypatch: pytest.MonkeyPatch, view: Callable[[Any], answers.Answer]) -> Iterator[None]:
+    """/api/peer with another view."""
+    path = ("api", "peer")
+    with monkeypatch.context() as changed:
+        changed.setitem(routes._EXACT, path, replace(routes._EXACT[path], view=view))
+        routes.find.cache_clear()
+        yield
+    routes.find.cache_clear()
 
 
 class TestProtocol:
@@ -280,16 +292,11 @@ class TestPatience:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         much = answers.fixed("x" * 1_000_000)
-        monkeypatch.setitem(
-            routes._EXACT, ("api", "peer"), replace(routes._EXACT[("api", "peer")], view=lambda _: much)
-        )
-        routes.find.cache_clear()
-        with ApiServer(load(tmp_path)) as api, ExitStack() as stack:
+        with viewed(monkeypatch, lambda _: much), ApiServer(load(tmp_path)) as api, ExitStack() as stack:
             for _ in range(4):
                 stack.enter_context(api.connect()).sendall((GET.replace(b"status", b"peer") + b"\r\n") * 60)
             time.sleep(0.5)
             assert api.ask("/api/mesh").status == 200
-        routes.find.cache_clear()
 
     def test_urgent_data_ends_the_connection(self, api: ApiServer) -> None:
         with api.connect() as sock:
@@ -353,16 +360,13 @@ class TestStopping:
             time.sleep(0.5)
             return answers.of({"slow": True})
 
-        monkeypatch.setitem(routes._EXACT, ("api", "peer"), replace(routes._EXACT[("api", "peer")], view=slow))
-        routes.find.cache_clear()
-        with ApiServer(load(tmp_path)) as api, api.connect() as sock:
+        with viewed(monkeypatch, slow), ApiServer(load(tmp_path)) as api, api.connect() as sock:
             sock.sendall(GET.replace(b"status", b"peer") + b"\r\n")
             assert begun.wait(10)
             api.stopping.set()
             api.serving.wake()
             assert read_one(sock).json() == {"slow": True}
             assert read_all(sock) == b""
-        routes.find.cache_clear()
 
     def test_nobody_who_waits_keeps_it(self, api: ApiServer) -> None:
         with api.connect() as idle, api.connect() as half:

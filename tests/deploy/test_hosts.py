@@ -447,6 +447,32 @@ def test_a_host_that_cannot_be_reached_leaves_the_others_as_they_are(lab: Lab, c
     done = lab.deploy(changed, "root@gone", hetzner.login)
     assert (done.returncode, "root@gone: cannot be reached" in done.stderr) == (1, True)
     assert release(hetzner) == before
+    done = lab.deploy(clone, "--all", "root@gone", hetzner.login)
+    assert (done.returncode, "deployed: root@hetzner" in done.stderr) == (1, True), "--all goes on"
+
+
+def test_a_deployment_that_was_cut_short_is_finished_by_the_next(lab: Lab, clone: Path, hetzner: Box) -> None:
+    before, pid = release(hetzner), hetzner.shown(SERVICE, "MainPID")["MainPID"]
+    hetzner.sh("echo >/opt/pom/unfinished; rm /etc/systemd/system/pom-prune.timer")
+    done = lab.deploy(clone, hetzner.login)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert release(hetzner) == before
+    assert hetzner.shown(SERVICE, "MainPID")["MainPID"] != pid
+    assert hetzner.run("ls", "/opt/pom/unfinished", check=False).startswith("2 ")
+
+
+def test_a_config_that_is_gone_is_made_anew_and_what_is_there_is_left(lab: Lab, clone: Path, astra: Box) -> None:
+    secret = token(astra)
+    astra.run("mv", "/etc/pom/pom.toml", "/root/kept.toml")
+    done = lab.deploy(clone, *[box.login for box in lab.boxes])
+    assert done.returncode == 0, done.stdout + done.stderr
+    code, told = astra.pom("config", "check")
+    assert (code, "peers: 1" in told) == (0, True)
+    made = astra.run("cat", "/etc/pom/pom.toml")
+    assert f'listen = "{astra.address}:9100"' in made
+    assert f'[peers.hetzner]\nurl = "http://{lab.boxes[0].address}:9100"' in made
+    assert token(astra) == secret
+    astra.run("mv", "/root/kept.toml", "/etc/pom/pom.toml")
 
 
 def test_a_new_release_while_checks_run_migrates_after_a_backup_and_can_be_rolled_back(lab: Lab, hetzner: Box) -> None:
