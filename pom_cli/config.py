@@ -11,23 +11,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pom_cli import audience, places, secrets, targets
-from pom_cli.address import host_port, is_loopback
-from pom_cli.audience import Alerts
 from pom_cli.checks import KINDS
 from pom_cli.errors import ConfigError, UsageError
 from pom_cli.frozen import dataclass
-from pom_cli.secrets import Secrets
-from pom_cli.table import Table, shown
-from pom_cli.targets import NAME, NAME_RULE, SSH
-from pom_cli.targets import Check as Check
-from pom_cli.targets import Ops as Ops
-from pom_cli.targets import Target as Target
-from pom_cli.targets import site_of as site_of
+from pom_cli.settings import audience, places, secrets, targets
+from pom_cli.settings.address import host_port, is_loopback
+from pom_cli.settings.audience import Alerts
+from pom_cli.settings.secrets import Secrets
+from pom_cli.settings.table import Table, shown
+from pom_cli.settings.targets import NAME, NAME_RULE, SSH
+from pom_cli.settings.targets import Check as Check
+from pom_cli.settings.targets import Ops as Ops
+from pom_cli.settings.targets import Target as Target
+from pom_cli.settings.targets import site_of as site_of
 from pom_cli.text import clean, one_line
 
 if TYPE_CHECKING:
-    from pom_cli.silences import Window
+    from pom_cli.alerting.silences import Window
 
 WITNESSES = ("1.1.1.1:443", "9.9.9.9:443")
 
@@ -142,7 +142,7 @@ def _silences(top: Table, names: list[str]) -> tuple["Window", ...]:
     top.known.add("silences")
     if "silences" not in top.data:
         return ()
-    from pom_cli import silences
+    from pom_cli.alerting import silences
 
     return silences.read(top, names, tuple(KINDS))
 

@@ -10,11 +10,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pom_cli import checks, cover, evidence, pool, standby, vantage
+from pom_cli import checks
+from pom_cli.alerting import cover, evidence
+from pom_cli.alerting.delivery import deliver
+from pom_cli.alerting.evidence import Network
+from pom_cli.alerting.settle import Case, settle
+from pom_cli.alerting.silences import Quiet, silenced
+from pom_cli.alerting.states import advance, condition, without_network
 from pom_cli.config import Check, Config, Target
-from pom_cli.delivery import deliver
-from pom_cli.evidence import Network
 from pom_cli.frozen import dataclass
+from pom_cli.mesh import vantage
+from pom_cli.mesh.overdue import limit
 from pom_cli.model import (
     ERROR,
     OPERATIONAL,
@@ -27,10 +33,8 @@ from pom_cli.model import (
     Past,
     Verdict,
 )
-from pom_cli.overdue import limit
-from pom_cli.settle import Case, settle
-from pom_cli.silences import Quiet, silenced
-from pom_cli.states import advance, condition, without_network
+from pom_cli.probe import pool
+from pom_cli.settings import standby
 from pom_cli.store import results, runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Record, Stored

@@ -10,13 +10,14 @@ import click
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
+    from pom_cli.settings.targets import Target
     from pom_cli.store.spare import Database
-    from pom_cli.targets import Target
 
 
 def config(context: click.Context) -> "Config":
     """The config in use. Raises UsageError or ConfigError."""
-    from pom_cli import config, places
+    from pom_cli import config
+    from pom_cli.settings import places
 
     return config.load(places.find(context.obj, os.environ), os.environ)
 
@@ -27,7 +28,8 @@ def config_for_timer(context: click.Context) -> "Config":
     Its `broken` then says what is wrong, which is complained of here. Raises UsageError or ConfigError where no such
     copy is there.
     """
-    from pom_cli import owner, places, standby
+    from pom_cli import owner
+    from pom_cli.settings import places, standby
 
     loaded = standby.load(places.find(context.obj, os.environ), os.environ)
     owner.become(loaded.instance.data_dir)
@@ -78,7 +80,7 @@ def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
     for name in listed:
         if name not in loaded.targets:
             from pom_cli.errors import UsageError
-            from pom_cli.table import nearest, shown
+            from pom_cli.settings.table import nearest, shown
 
             raise UsageError(f"{shown(name)} is not a target{nearest(name, loaded.targets)}")
     return [loaded.targets[name] for name in listed] or list(loaded.targets.values())
@@ -90,7 +92,7 @@ def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], l
     def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
         from pom_cli.checks import KINDS
         from pom_cli.errors import PomError
-        from pom_cli.procedures import SECTIONS
+        from pom_cli.messages.procedures import SECTIONS
 
         names = {"kinds": list(KINDS), "alerts": list(SECTIONS)}
         try:

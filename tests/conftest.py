@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from pom_cli import cli, places
+from pom_cli import cli
+from pom_cli.settings import places
 
 ROOT = Path(__file__).parent.parent
 OURS = ("POM_", "_POM_", "XDG_")

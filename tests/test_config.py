@@ -11,11 +11,12 @@ from certificates import authority
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pom_cli import config, shown
+from pom_cli import config
 from pom_cli.checks import KINDS
 from pom_cli.config import Config
 from pom_cli.errors import ConfigError, UsageError
-from pom_cli.targets import site_of
+from pom_cli.settings import shown
+from pom_cli.settings.targets import site_of
 
 DATA = Path(__file__).parent / "data"
 ENV = {"HOME": "/home/ops"}

@@ -75,21 +75,23 @@ def _import(module: str, at_start: bool) -> Import:
 
 
 IMPORTS = {name: imports_of(path) for name, path in NAMES.items()}
-RIM = ("cli", "commands", "session", "screen", "api")  # what nobody further in may know
-MIDDLE = ("pipeline", "heartbeat", "delivery", "outbox", "settle", "overview", "history", "config", "store", "standby")
+RIM = ("cli", "commands", "session", "views.screen", "api")  # what nobody further in may know
+MIDDLE = (
+    "pipeline", "mesh.heartbeat", "alerting.delivery", "alerting.outbox", "alerting.settle", "views.overview",
+    "views.history", "config", "store", "settings.standby",
+)  # fmt: skip
+RUNS = ("pipeline", "mesh.heartbeat", "alerting.delivery")
 LAYERS = [
     # these, and what they may not know
-    ("checks", (*RIM, *MIDDLE, "channels", "alerts", "messages", "render")),
-    ("channels", (*RIM, *MIDDLE, "checks", "alerts", "messages", "render")),
-    (
-        "store",
-        (*RIM, "pipeline", "heartbeat", "delivery", "outbox", "settle", "config", "checks", "channels", "alerts"),
-    ),
-    ("registry", (*RIM, *MIDDLE, "checks", "channels", "alerts")),
-    ("config", (*RIM, "pipeline", "heartbeat", "delivery", "outbox", "settle", "store", "alerts", "messages")),
-    ("settle", (*RIM, "pipeline", "heartbeat", "delivery", "checks", "channels")),
-    ("outbox", (*RIM, "pipeline", "heartbeat", "delivery", "settle", "checks")),
-    ("pipeline", (*RIM, "heartbeat", "render")),
+    ("checks", (*RIM, *MIDDLE, "channels", "alerting.alerts", "messages", "views.render")),
+    ("channels", (*RIM, *MIDDLE, "checks", "alerting.alerts", "messages", "views.render")),
+    ("probe", (*RIM, *MIDDLE, "checks", "channels", "alerting", "messages", "views")),
+    ("store", (*RIM, *RUNS, "alerting.outbox", "alerting.settle", "config", "checks", "channels", "alerting.alerts")),
+    ("registry", (*RIM, *MIDDLE, "checks", "channels", "alerting.alerts")),
+    ("config", (*RIM, *RUNS, "alerting.outbox", "alerting.settle", "store", "alerting.alerts", "messages")),
+    ("alerting.settle", (*RIM, *RUNS, "checks", "channels")),
+    ("alerting.outbox", (*RIM, *RUNS, "alerting.settle", "checks")),
+    ("pipeline", (*RIM, "mesh.heartbeat", "views.render")),
     ("", ("cli", "commands")),
 ]
 LOOKS_THERE = {("checks.tests", "store"), ("checks.tests", "store.testruns")}  # what it looks at are recorded runs
@@ -98,18 +100,18 @@ PURE = {
     "times": set(),
     "text": set(),
     "errors": set(),
-    "states": {"model"},
-    "alerts": {"model"},
-    "drift": {"model"},
-    "cover": {"model", "checks", "targets"},
-    "expect": {"body", "table", "text"},
-    "procedures": {"model"},
-    "runbook": {"model", "procedures", "text"},
-    "wording": {"model", "runbook", "text", "times"},
-    "messages": {"", "model", "runbook", "text", "times", "wording"},
-    "facts": {"config", "model"},
-    "mesh": {"model", "peer_answer", "times"},
-    "peer_answer": {"model", "silences", "text", "times"},
+    "alerting.states": {"model"},
+    "alerting.alerts": {"model"},
+    "alerting.cover": {"model", "checks", "settings.targets"},
+    "probe.drift": {"model"},
+    "probe.expect": {"probe.body", "settings.table", "text"},
+    "messages.procedures": {"model"},
+    "messages.runbook": {"model", "messages.procedures", "text"},
+    "messages.wording": {"model", "messages.runbook", "text", "times"},
+    "messages.compose": {"", "messages", "model", "messages.runbook", "text", "times", "messages.wording"},
+    "messages.facts": {"config", "model"},
+    "mesh.beats": {"model", "mesh.answer", "times"},
+    "mesh.answer": {"model", "alerting.silences", "text", "times"},
 }
 IO = {
     "socket",
@@ -124,7 +126,7 @@ IO = {
     "shutil",
     "os",
 }
-CLICK = ("cli", "commands", "session", "render", "testrun.watch")  # what people see
+CLICK = ("cli", "commands", "session", "views.render", "testrun.watch")  # what people see
 
 
 class TestWhoKnowsWhom:

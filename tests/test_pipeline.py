@@ -168,7 +168,7 @@ def test_a_passing_fault_of_postmark_delays_a_mail_and_neither_loses_nor_doubles
 def test_a_timeout_after_postmark_accepted_is_looked_up_before_it_is_sent_again(
     scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pom_cli.outbox.SEND_TIMEOUT", 0.5)
+    monkeypatch.setattr("pom_cli.alerting.outbox.SEND_TIMEOUT", 0.5)
     postmark.script = [postmark_server.ACCEPT_THEN_HANG]
     web.on("/", answer(500))
     assert scene.run().undelivered == 1

@@ -22,8 +22,8 @@ from conftest import ROOT
 from scene import Scene
 from web_server import CLOSE, WebServer, answer
 
-from pom_cli import heartbeat
-from pom_cli.heartbeat import Report
+from pom_cli.mesh import heartbeat
+from pom_cli.mesh.heartbeat import Report
 from pom_cli.store.spare import Database
 from pom_cli.times import duration
 

@@ -4,15 +4,18 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from pom_cli import __version__, mesh_view, overdue, overview
-from pom_cli import history as past
+from pom_cli import __version__
 from pom_cli.api import answers
 from pom_cli.api.answers import Answer
 from pom_cli.api.queries import Query
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
+from pom_cli.mesh import overdue
+from pom_cli.mesh import view as mesh_view
 from pom_cli.store import alerts as alert_rows
 from pom_cli.times import utc
+from pom_cli.views import history as past
+from pom_cli.views import overview
 
 
 @dataclass(frozen=True)
@@ -108,20 +111,21 @@ def metrics(scene: Scene) -> Answer:
 
 def page(scene: Scene) -> Answer:
     """`/`, for everybody: without an ETag, since it tells the time that it was made at."""
-    from pom_cli import page, page_data
+    from pom_cli.page import data as page_data
+    from pom_cli.page import html as page
 
     return _html(page.html(page_data.picture(scene.db, scene.config, scene.now), not scene.query.still))
 
 
 def unreadable_page(query: Query, now: datetime) -> Answer:
     """`/` while the database cannot be read; why not is told to nobody here."""
-    from pom_cli import page
+    from pom_cli.page import html as page
 
     return _html(page.unreadable(now, not query.still), 503)
 
 
 def _html(text: str, status: int = 200) -> Answer:
-    from pom_cli import page_style
+    from pom_cli.page import style as page_style
 
     return Answer(status, text.encode(), "text/html; charset=utf-8", page_style.headers())
 

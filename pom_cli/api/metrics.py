@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pom_cli import __version__
-from pom_cli.mesh import ALIVE, LATE, MISSING
+from pom_cli.mesh.beats import ALIVE, LATE, MISSING
 from pom_cli.model import SEVERITY, Status
 
 KIND = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -7,7 +7,7 @@ from pom_cli.api import metrics, schemas
 from pom_cli.api.answers import JSON
 from pom_cli.api.routes import ROUTES, Route
 from pom_cli.checks import KINDS
-from pom_cli.history import MOST, SINCE_RULE, USUAL
+from pom_cli.views.history import MOST, SINCE_RULE, USUAL
 
 _SINCE = {"/api/incidents": "30d"}  # where nothing is said; "24h" elsewhere
 # That a day is in its month is left to the answer.

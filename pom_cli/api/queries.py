@@ -5,8 +5,8 @@ from urllib.parse import unquote
 
 from pom_cli.checks import KINDS
 from pom_cli.frozen import dataclass
-from pom_cli.history import EPOCH, MOST, SINCE_RULE, begin
-from pom_cli.table import nearest, shown
+from pom_cli.settings.table import nearest, shown
+from pom_cli.views.history import EPOCH, MOST, SINCE_RULE, begin
 
 LONGEST = 2048  # characters of a URI
 _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)

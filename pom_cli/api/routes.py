@@ -72,7 +72,7 @@ def asked(found: tuple[Route, str, str], config: Config) -> Asked:
     """What is asked for, once it is known that the client may ask. Raises Refused."""
     route, target, query = found
     if "{" in route.path and target not in config.targets:
-        from pom_cli.table import nearest, shown
+        from pom_cli.settings.table import nearest, shown
 
         raise Refused(404, f"{shown(target)} is not a target{nearest(target, config.targets)}")
     return Asked(route, target, parse(query, route.parameters))

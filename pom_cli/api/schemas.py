@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pom_cli.checks import KINDS
-from pom_cli.mesh import ALIVE, LATE, MISSING
+from pom_cli.mesh.beats import ALIVE, LATE, MISSING
 from pom_cli.model import Status
-from pom_cli.overview import WINDOWS
+from pom_cli.views.overview import WINDOWS
 
 TEXT, WHOLE, NUMBER, YES = {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"}
 INSTANT = {"type": "string", "format": "date-time"}

@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
-from pom_cli import mesh_view
 from pom_cli.api import journal, systemd
 from pom_cli.api.application import Application
 from pom_cli.api.listen import listen, shown
 from pom_cli.api.reader import Source
 from pom_cli.api.server import Serving
 from pom_cli.config import Config
+from pom_cli.mesh import view as mesh_view
 
 Say = Callable[[str], None]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
-from pom_cli.table import Table
+from pom_cli.settings.table import Table
 from pom_cli.text import clean, printable
 
 SECRET = ""

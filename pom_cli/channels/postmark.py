@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.channels.request import Answer, Request, Unanswered, ask
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
-from pom_cli.net import Deadline
-from pom_cli.request import Answer, Request, Unanswered, ask
-from pom_cli.table import Table
+from pom_cli.probe.net import Deadline
+from pom_cli.settings.table import Table
 from pom_cli.text import clean, hide
 
 if TYPE_CHECKING:

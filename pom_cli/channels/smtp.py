@@ -9,11 +9,11 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.channels.letter import address, letter
 from pom_cli.frozen import dataclass
-from pom_cli.letter import address, letter
 from pom_cli.model import Mail, Outcome
-from pom_cli.net import Deadline, NoAnswer, connect, fault_of, start_tls
-from pom_cli.table import Table, idna
+from pom_cli.probe.net import Deadline, NoAnswer, connect, fault_of, start_tls
+from pom_cli.settings.table import Table, idna
 from pom_cli.text import clean, hide
 
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pom_cli import web_table
+from pom_cli.alerting.cover import down
 from pom_cli.checks import Site
-from pom_cli.cors_rules import Asked, is_origin, may_set, value
-from pom_cli.cover import down
-from pom_cli.faults import EXPIRED, HOSTWIDE, Fault, NoAnswer
+from pom_cli.cors.rules import Asked, is_origin, may_set, value
 from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict
-from pom_cli.outcome import Outcome, without_query
-from pom_cli.table import Table
+from pom_cli.probe.faults import EXPIRED, HOSTWIDE, Fault, NoAnswer
+from pom_cli.probe.outcome import Outcome, without_query
+from pom_cli.settings import web_table
+from pom_cli.settings.table import Table
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
-    from pom_cli.cors_visit import Step
-    from pom_cli.deadline import Deadline
+    from pom_cli.cors.visit import Step
+    from pom_cli.probe.deadline import Deadline
 
 ALERTS = ("cors",)
 COVERED: Mapping[str, Callable[[State], bool]] = {"cors": down}
@@ -120,8 +120,8 @@ def look(settings: Settings) -> Seen:
 
 def _round(settings: Settings) -> "tuple[tuple[Step, ...], ...]":
     """Where the host cannot be reached for the first origin, it is not tried for the others."""
-    from pom_cli.cors_visit import trial, visit
-    from pom_cli.deadline import Deadline
+    from pom_cli.cors.visit import trial, visit
+    from pom_cli.probe.deadline import Deadline
 
     visits: list[tuple[Step, ...]] = []
     for origin in subjects(settings):
@@ -135,7 +135,7 @@ def _round(settings: Settings) -> "tuple[tuple[Step, ...], ...]":
 
 
 def _send(settings: Settings, deadline: "Deadline", method: str, url: str, headers: Mapping[str, str]) -> Outcome:
-    from pom_cli.http import REDIRECTS, fetch
+    from pom_cli.probe.http import REDIRECTS, fetch
 
     try:
         return fetch(
@@ -163,7 +163,7 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
 
 
 def _finding(origin: str, steps: "tuple[Step, ...]", attempts: int, settings: Settings) -> Finding:
-    from pom_cli.cors_visit import judge_allowed, judge_refused
+    from pom_cli.cors.visit import judge_allowed, judge_refused
 
     status, summary, decisive = (judge_allowed if origin == settings.origin else judge_refused)(steps)
     fault = decisive.outcome if isinstance(decisive.outcome, Fault) else None

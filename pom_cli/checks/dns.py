@@ -7,16 +7,16 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site
-from pom_cli.dns_records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
-from pom_cli.dns_servers import Server, server, system_resolvers
 from pom_cli.frozen import dataclass
 from pom_cli.model import Finding, Past, State
-from pom_cli.table import Table
+from pom_cli.names.records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
+from pom_cli.names.servers import Server, server, system_resolvers
+from pom_cli.settings.table import Table
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
-    from pom_cli.dns_answers import Answer
-    from pom_cli.dns_verdicts import Sight
+    from pom_cli.names.answers import Answer
+    from pom_cli.names.verdicts import Sight
 
 ALERTS = ("dns",)
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no record
@@ -66,9 +66,9 @@ def look(settings: Settings) -> tuple["Sight", ...]:
 
     Half of the time is kept for the latter, whatever the resolvers do.
     """
-    from pom_cli.dns_answers import Question
-    from pom_cli.dns_client import ask
-    from pom_cli.dns_verdicts import Sight
+    from pom_cli.names.answers import Question
+    from pom_cli.names.client import ask
+    from pom_cli.names.verdicts import Sight
 
     begun = time.monotonic()
     deadline = begun + settings.timeout_s
@@ -85,7 +85,7 @@ def look(settings: Settings) -> tuple["Sight", ...]:
 
 def judge(seen: Sequence["Sight"], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """A Finding for each record. What is known from before changes nothing: records are as expected or they are not."""
-    from pom_cli.dns_verdicts import finding
+    from pom_cli.names.verdicts import finding
 
     return [finding(record, sight) for record, sight in zip(settings.records, seen, strict=True)]
 
@@ -93,8 +93,8 @@ def judge(seen: Sequence["Sight"], settings: Settings, past: Mapping[str, Past],
 def _with_zones(
     settings: Settings, answers: Sequence["Answer"], resolvers: tuple[Server, ...], deadline: float
 ) -> tuple["Sight", ...]:
-    from pom_cli.dns_verdicts import Sight
-    from pom_cli.dns_zones import survey
+    from pom_cli.names.verdicts import Sight
+    from pom_cli.names.zones import survey
 
     records = [(record.name, answer.type) for record, answer in zip(settings.records, answers, strict=True)]
     known = [record for record, answer in zip(records, answers, strict=True) if answer.rcode is not None]

@@ -6,19 +6,20 @@ from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pom_cli import expect, web_table
 from pom_cli.checks import Site
-from pom_cli.drift import Drift, Rule, assess, describe
-from pom_cli.expect import Expected
-from pom_cli.faults import EXPIRED, Fault
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
-from pom_cli.outcome import Outcome, figures, status_of, summarize, without_query
-from pom_cli.table import Table
+from pom_cli.probe import expect
+from pom_cli.probe.drift import Drift, Rule, assess, describe
+from pom_cli.probe.expect import Expected
+from pom_cli.probe.faults import EXPIRED, Fault
+from pom_cli.probe.outcome import Outcome, figures, status_of, summarize, without_query
+from pom_cli.settings import web_table
+from pom_cli.settings.table import Table
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
-    from pom_cli.exchange import Answer
+    from pom_cli.probe.exchange import Answer
 
 ALERTS = ("health", "latency-drift")
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # health is what explains the others
@@ -90,8 +91,8 @@ def look(settings: Settings) -> Seen:
 
 
 def _ask(settings: Settings) -> Seen:
-    from pom_cli.http import fetch
-    from pom_cli.net import Deadline, NoAnswer
+    from pom_cli.probe.http import fetch
+    from pom_cli.probe.net import Deadline, NoAnswer
 
     expected = settings.expected
     try:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from pom_cli.alerting.states import listed
 from pom_cli.checks import Site
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict, worst
-from pom_cli.states import listed
-from pom_cli.table import Table
-from pom_cli.targets import SSH
+from pom_cli.settings.table import Table
+from pom_cli.settings.targets import SSH
 from pom_cli.testrun import Run
 from pom_cli.text import clean
 from pom_cli.times import short, utc

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
-from pom_cli.table import Table, host_port, idna
+from pom_cli.settings.table import Table, host_port, idna
 
 if TYPE_CHECKING:
-    from pom_cli.tls_sights import Sight
+    from pom_cli.tls.sights import Sight
 
 ALERTS = ("tls-expiry", "tls-failed")
 INTERVAL: timedelta | None = timedelta(hours=1)
@@ -91,7 +91,7 @@ def subject(each: Host) -> str:
 
 def look(settings: Settings) -> dict[str, "Sight"]:
     """What each host shows, by subject. A few are asked at once, and one that hangs holds up only itself."""
-    from pom_cli import pool
+    from pom_cli.probe import pool
 
     latest = time.monotonic() + settings.budget - settings.timeout_s
     waiting, seen = deque(settings.hosts), {}
@@ -113,8 +113,8 @@ def look(settings: Settings) -> dict[str, "Sight"]:
 
 def _see(each: Host, settings: Settings, latest: float) -> "Sight":
     """One host, unless it is so late that its own timeout would be more than the target's time."""
-    from pom_cli.deadline import Deadline
-    from pom_cli.tls_handshake import see
+    from pom_cli.probe.deadline import Deadline
+    from pom_cli.tls.handshake import see
 
     if time.monotonic() > latest:
         return _late("others of its target took all the time")
@@ -122,15 +122,15 @@ def _see(each: Host, settings: Settings, latest: float) -> "Sight":
 
 
 def _late(why: str) -> "Sight":
-    from pom_cli.faults import Fault
-    from pom_cli.tls_sights import Sight
+    from pom_cli.probe.faults import Fault
+    from pom_cli.tls.sights import Sight
 
     return Sight(Fault("dns", f"not looked at: {why}", "ours"))
 
 
 def judge(seen: Mapping[str, "Sight"], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """A Finding for each host, with verdicts on `tls-expiry` and `tls-failed`."""
-    from pom_cli.tls_findings import finding
+    from pom_cli.tls.findings import finding
 
     return [finding(each, sight, settings.warn, past.get(each, Past()), now) for each, sight in seen.items()]
 

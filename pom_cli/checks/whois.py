@@ -10,7 +10,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.registry.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.registry.suffixes import ascii_name, registrable
-from pom_cli.table import Table, host_port, http_url, idna, split_url
+from pom_cli.settings.table import Table, host_port, http_url, idna, split_url
 from pom_cli.times import short, utc
 
 ALERTS = ("whois-expiry", "whois-unknown")

@@ -31,7 +31,9 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 def _look(loaded: "Config") -> tuple[list[dict[str, Any]], "list[Row]"]:
-    from pom_cli import outbox, overview, store
+    from pom_cli import store
+    from pom_cli.alerting import outbox
+    from pom_cli.views import overview
 
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
@@ -45,7 +47,7 @@ def _look(loaded: "Config") -> tuple[list[dict[str, Any]], "list[Row]"]:
 
 
 def _show(found: list[dict[str, Any]], rows: "list[Row]") -> None:
-    from pom_cli import render
+    from pom_cli.views import render
 
     for alert in found:
         click.echo(render.alert_line(alert))
@@ -76,7 +78,8 @@ def test(context: click.Context) -> int:
     """Send one real message through the real path, and say what became of it."""
     from uuid import uuid4
 
-    from pom_cli import delivery, messages, outbox
+    from pom_cli.alerting import delivery, outbox
+    from pom_cli.messages import compose as messages
     from pom_cli.store import outbox as rows
     from pom_cli.times import ticking
 
@@ -101,7 +104,7 @@ def test(context: click.Context) -> int:
 
 
 def _tell(sent: "list[Row]", faults: tuple[str, ...]) -> int:
-    from pom_cli import render
+    from pom_cli.views import render
 
     for row in sent:
         click.echo(render.outbox_line(row))
@@ -116,7 +119,7 @@ def retry(context: click.Context) -> int:
     """Try again what was given up, for instance once an address works again."""
     from functools import partial
 
-    from pom_cli import delivery
+    from pom_cli.alerting import delivery
     from pom_cli.store import outbox as rows
     from pom_cli.times import ticking
 

@@ -9,7 +9,7 @@ import click
 from pom_cli import checks, session
 from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
-from pom_cli.table import Table, http_url, nearest
+from pom_cli.settings.table import Table, http_url, nearest
 from pom_cli.text import without_passwords
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
 
 
 def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":
-    from pom_cli import outbox, pipeline, standby
+    from pom_cli import pipeline
+    from pom_cli.alerting import outbox
+    from pom_cli.settings import standby
 
     database = session.database(loaded)
     try:
@@ -136,7 +138,7 @@ def show(report: "Report", as_json: bool) -> None:
     if as_json:
         session.print_json(as_json_of(report))
         return
-    from pom_cli import render
+    from pom_cli.views import render
 
     for result in report.results:
         click.echo(render.result_line(result))

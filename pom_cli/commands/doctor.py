@@ -38,9 +38,9 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 def _patient(context: click.Context) -> "Patient":
-    from pom_cli import places, standby
     from pom_cli.doctor import Patient
     from pom_cli.errors import ConfigError, UsageError
+    from pom_cli.settings import places, standby
 
     path = places.find(context.obj, os.environ)
     installed = os.path.normpath(path.absolute()) == str(places.ETC)

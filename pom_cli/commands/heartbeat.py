@@ -7,7 +7,7 @@ import click
 from pom_cli import session
 
 if TYPE_CHECKING:
-    from pom_cli.heartbeat import Report
+    from pom_cli.mesh.heartbeat import Report
 
 
 @click.command()
@@ -20,7 +20,7 @@ def command(context: click.Context, as_json: bool) -> int:
 
     Example: pom heartbeat
     """
-    from pom_cli import heartbeat
+    from pom_cli.mesh import heartbeat
 
     now = session.now()
     loaded = session.config_for_timer(context)
@@ -42,7 +42,7 @@ def _show(report: "Report", as_json: bool) -> None:
     if as_json:
         session.print_json(_as_json(report))
         return
-    from pom_cli import render
+    from pom_cli.views import render
 
     for peer in report.peers:
         click.echo(render.peer_line(peer))

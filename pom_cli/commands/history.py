@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pom_cli.config import Config
-    from pom_cli.targets import Target
+    from pom_cli.settings.targets import Target
 
 
 @click.command()
@@ -27,7 +27,7 @@ def command(context: click.Context, name: str, kind: str | None, since: str, lim
 
     Example: pom history makenotwork --kind health --since 7d
     """
-    from pom_cli import history
+    from pom_cli.views import history
 
     loaded = session.config(context)
     target = session.targets(loaded, [name])[0]
@@ -45,7 +45,8 @@ def command(context: click.Context, name: str, kind: str | None, since: str, lim
 
 
 def _look(loaded: "Config", target: "Target", kind: str | None, since: "datetime", limit: int) -> list[dict[str, Any]]:
-    from pom_cli import history, store
+    from pom_cli import store
+    from pom_cli.views import history
 
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
@@ -62,9 +63,9 @@ def _line(row: "Mapping[str, Any]") -> str:
     """`2026-11-24 07:40:15 +01:00 health: operational, 200 OK, 43 ms`."""
     from datetime import datetime
 
-    from pom_cli.render import coloured
     from pom_cli.text import clean
     from pom_cli.times import local
+    from pom_cli.views.render import coloured
 
     name = clean(f"{row['kind']} {row['subject']}".strip())
     latency = f", {row['latency_ms']} ms" if row["latency_ms"] is not None else ""

@@ -23,7 +23,7 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
 
     Example: pom incidents --since 7d
     """
-    from pom_cli import history
+    from pom_cli.views import history
 
     loaded = session.config(context)
     now = session.now()
@@ -41,7 +41,8 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
 
 
 def _look(loaded: "Config", begun: "datetime", limit: int, now: "datetime") -> list[dict[str, Any]]:
-    from pom_cli import history, store
+    from pom_cli import store
+    from pom_cli.views import history
 
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
@@ -58,9 +59,9 @@ def _lines(incident: "Mapping[str, Any]") -> list[str]:
     """`shop health: unreachable for 12 min, 2026-11-24 … to …: connection refused`, and a line for each notice."""
     from datetime import timedelta
 
-    from pom_cli.render import coloured
     from pom_cli.text import clean
     from pom_cli.times import short
+    from pom_cli.views.render import coloured
 
     name = clean(f"{incident['target']} {incident['alert']}".strip())
     took = short(timedelta(seconds=incident["duration_s"]))
@@ -81,8 +82,8 @@ def _notice(notice: "Mapping[str, Any]") -> str:
 
 
 def _summary(found: list[dict[str, Any]], back: str) -> str:
-    from pom_cli import history
     from pom_cli.times import short
+    from pom_cli.views import history
 
     if not found:
         return f"no incidents {back}"

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pom_cli import config, places, session
-from pom_cli.address import http_url
+from pom_cli import config, session
 from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
-from pom_cli.table import shown
-from pom_cli.targets import NAME, site_of
+from pom_cli.settings import places
+from pom_cli.settings.address import http_url
+from pom_cli.settings.table import shown
+from pom_cli.settings.targets import NAME, site_of
 
 if TYPE_CHECKING:
-    from pom_cli.proposals import Found
+    from pom_cli.discovery.proposals import Found
 
 
 @click.command()
@@ -31,7 +32,7 @@ def command(context: click.Context, urls: tuple[str, ...]) -> int:
 
     Example: pom init https://example.com
     """
-    from pom_cli.first_config import first_config, site_line
+    from pom_cli.discovery.first_config import first_config, site_line
 
     path = places.find(context.obj, os.environ)
     must_be_new(path)
@@ -52,7 +53,7 @@ def command(context: click.Context, urls: tuple[str, ...]) -> int:
 
 def _found(urls: tuple[str, ...], now: datetime) -> "list[Found]":
     """What these sites are today; progress is told on a terminal. Raises UsageError for a URL that is none."""
-    from pom_cli.discovery import discover
+    from pom_cli.discovery.site import discover
 
     for url in urls:
         try:

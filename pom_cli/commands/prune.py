@@ -41,7 +41,8 @@ def command(context: click.Context, as_json: bool) -> int:
 
 def _tell(loaded: "Config") -> tuple[str, ...]:
     """Alert where the config is broken; gives PoM's own faults in that."""
-    from pom_cli import standby, times
+    from pom_cli import times
+    from pom_cli.settings import standby
 
     database = session.database(loaded)
     try:
@@ -53,8 +54,9 @@ def _tell(loaded: "Config") -> tuple[str, ...]:
 
 
 def _prune(loaded: "Config") -> "Pruned":
-    from pom_cli import overview, store
+    from pom_cli import store
     from pom_cli.store import prune, runs
+    from pom_cli.views import overview
 
     now = session.now()
     path = loaded.instance.data_dir / "pom.db"

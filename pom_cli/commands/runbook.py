@@ -17,9 +17,9 @@ def command(context: click.Context, alert: str, target: str | None, as_json: boo
 
     Example: pom runbook health makenotwork
     """
-    from pom_cli import facts, runbook
     from pom_cli.errors import UsageError
-    from pom_cli.table import nearest
+    from pom_cli.messages import facts, runbook
+    from pom_cli.settings.table import nearest
 
     if alert not in runbook.ALERTS:
         raise UsageError(f"{alert!r} is not a kind of alert{nearest(alert, runbook.ALERTS)}")
@@ -38,7 +38,7 @@ def command(context: click.Context, alert: str, target: str | None, as_json: boo
 
 
 def _as_json(alert: str, target: str | None, steps: tuple[str, ...]) -> dict[str, Any]:
-    from pom_cli import runbook
+    from pom_cli.messages import runbook
 
     return {
         "alert": alert,

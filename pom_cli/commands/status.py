@@ -33,7 +33,8 @@ def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json
 
 def _look(loaded: "Config", names: list[str]) -> tuple[dict[str, Any], dict[str, list[float | None]]]:
     """The overview and, for a terminal, each target's latency by hour over the last day."""
-    from pom_cli import overview, store
+    from pom_cli import store
+    from pom_cli.views import overview
 
     now = session.now()
     path = loaded.instance.data_dir / "pom.db"
@@ -53,11 +54,11 @@ def _show(found: dict[str, Any], trends: dict[str, list[float | None]], as_json:
     if as_json:
         session.print_json(found)
     elif session.on_terminal():
-        from pom_cli import screen
+        from pom_cli.views import screen
 
         screen.show(found, trends, clear=watch)
     else:
-        from pom_cli import render
+        from pom_cli.views import render
 
         for line in render.status_lines(found):
             click.echo(line)

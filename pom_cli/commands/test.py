@@ -13,7 +13,7 @@ from pom_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
-    from pom_cli.targets import Target
+    from pom_cli.settings.targets import Target
     from pom_cli.testrun import Run
 
 RECORD = "record"

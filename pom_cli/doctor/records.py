@@ -36,7 +36,7 @@ def database(patient: Patient) -> list[Point]:
 
 def runs(patient: Patient) -> list[Point]:
     """Does every kind of check that the config uses run."""
-    from pom_cli import overdue
+    from pom_cli.mesh import overdue
 
     if patient.config is None:
         return [skipped(_NO_CONFIG)]

@@ -4,8 +4,8 @@ from typing import Any
 
 from pom_cli import channels
 from pom_cli.config import Config
-from pom_cli.deadline import Deadline
 from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
+from pom_cli.probe.deadline import Deadline
 
 TIMEOUT_S = 8.0
 _NO_CONFIG = "without a config nothing is known of it"
@@ -14,8 +14,8 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the config's
 
 def api(patient: Patient) -> list[Point]:
     """Does `pom serve` answer, and does it say that all is well."""
-    from pom_cli.faults import NoAnswer
-    from pom_cli.http import fetch
+    from pom_cli.probe.faults import NoAnswer
+    from pom_cli.probe.http import fetch
 
     if patient.config is None:
         return [skipped(_NO_CONFIG)]
@@ -81,7 +81,7 @@ def peers(patient: Patient) -> list[Point]:
         return [skipped("none is configured: nobody notices when this host dies")]
     if loaded.secrets.unreadable and not loaded.secrets.api_tokens():
         return [skipped(f"{loaded.secrets.unreadable}: as root they can be asked")]
-    from pom_cli import peering
+    from pom_cli.mesh import peering
     from pom_cli.times import ticking
 
     asked = peering.ask(loaded.peers.values(), loaded.secrets, ticking(patient.now), TIMEOUT_S)
@@ -89,7 +89,7 @@ def peers(patient: Patient) -> list[Point]:
 
 
 def _peer(name: str, url: str, beat: Any) -> Point:
-    from pom_cli.mesh import SKEW_S
+    from pom_cli.mesh.beats import SKEW_S
 
     if beat.answer is None:
         cure = (

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pom_cli.deadline import Deadline
-from pom_cli.faults import NoAnswer
+from pom_cli.probe.deadline import Deadline
+from pom_cli.probe.faults import NoAnswer
 from pom_cli.registry import memory, web
 from pom_cli.registry.answer import moment
 from pom_cli.registry.memory import Memory
-from pom_cli.table import split_url
+from pom_cli.settings.table import split_url
 from pom_cli.times import utc
 
 SOURCE = "https://data.iana.org/rdap/dns.json"

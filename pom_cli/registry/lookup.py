@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from pom_cli.deadline import Deadline
 from pom_cli.frozen import dataclass
+from pom_cli.probe.deadline import Deadline
 from pom_cli.registry import bootstrap, memory
 from pom_cli.registry.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.registry.memory import Memory
 from pom_cli.registry.port43 import ask_whois
 from pom_cli.registry.rdap import ask_rdap
-from pom_cli.table import split_url
+from pom_cli.settings.table import split_url
 from pom_cli.times import utc
 
 _WAIT, _LEAST, _MOST = 2 * 3600, 60, 24 * 3600  # seconds of a rate limit: unless told, and within

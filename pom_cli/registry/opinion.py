@@ -9,7 +9,7 @@ is taken only where our own reader finds the same one, unmistakably, behind a la
 import re
 from datetime import date, datetime
 
-from pom_cli.deadline import Deadline
+from pom_cli.probe.deadline import Deadline
 from pom_cli.registry.dates import AmbiguousDate, Order, read
 from pom_cli.registry.labels import Topic, topic
 from pom_cli.registry.lines import split

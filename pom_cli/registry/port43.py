@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from pom_cli.deadline import Deadline
-from pom_cli.faults import Fault, NoAnswer, fault_of
-from pom_cli.net import connect
+from pom_cli.probe.deadline import Deadline
+from pom_cli.probe.faults import Fault, NoAnswer, fault_of
+from pom_cli.probe.net import connect
 from pom_cli.registry.answer import Answer, Outcome
 from pom_cli.registry.opinion import second_opinion
 from pom_cli.registry.reader import UNPUBLISHED, order_of, read_whois

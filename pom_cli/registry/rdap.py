@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pom_cli.deadline import Deadline
-from pom_cli.faults import NoAnswer
+from pom_cli.probe.deadline import Deadline
+from pom_cli.probe.faults import NoAnswer
 from pom_cli.registry import web
 from pom_cli.registry.answer import Answer, Outcome
 from pom_cli.registry.dates import EARLIEST, LATEST

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from urllib.parse import urljoin
 
-from pom_cli.deadline import Deadline
-from pom_cli.exchange import Origin, exchange, open_connection
-from pom_cli.faults import Fault, NoAnswer
 from pom_cli.frozen import dataclass
-from pom_cli.http import REDIRECTS, place
+from pom_cli.probe.deadline import Deadline
+from pom_cli.probe.exchange import Origin, exchange, open_connection
+from pom_cli.probe.faults import Fault, NoAnswer
+from pom_cli.probe.http import REDIRECTS, place
 
 _HOPS = 4  # redirects; registries send a question on to one another
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pom_cli.mesh import OwnBeats, PeerState
-from pom_cli.peer_answer import PeerAnswer, read, written
+from pom_cli.mesh.answer import PeerAnswer, read, written
+from pom_cli.mesh.beats import OwnBeats, PeerState
 from pom_cli.times import from_ms, to_ms
 
 _COLUMNS = "name, url, state, since, asked_at, last_seen, misses, held, fault, skew_ms, late_beats, answer"

@@ -13,9 +13,12 @@ from api_server import load, see
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pom_cli import mesh_view, overdue, overview, store
+from pom_cli import store
 from pom_cli.api.metrics import text
+from pom_cli.mesh import overdue
+from pom_cli.mesh import view as mesh_view
 from pom_cli.model import UNREACHABLE
+from pom_cli.views import overview
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"')

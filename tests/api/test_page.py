@@ -12,8 +12,8 @@ import pytest
 from api_server import ApiServer, database, load, see
 from page_reader import Page
 
-from pom_cli import page_style
 from pom_cli.model import UNREACHABLE
+from pom_cli.page import style as page_style
 
 TARGETS = """
 [targets.shop]

@@ -11,15 +11,15 @@ from cors_server import CorsServer, Fields, Request, Rule, always, application
 from web_server import CLOSE, HANG, WebServer, answer, drip, endless, head
 
 from pom_cli import checks
+from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, cors
 from pom_cli.checks.cors import Seen, Settings, judge, look, parse
-from pom_cli.cors_rules import Asked
-from pom_cli.cors_visit import PREFLIGHT, Step
-from pom_cli.exchange import Answer
-from pom_cli.faults import EXPIRED, Fault
+from pom_cli.cors.rules import Asked
+from pom_cli.cors.visit import PREFLIGHT, Step
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
-from pom_cli.states import condition
-from pom_cli.table import Table
+from pom_cli.probe.exchange import Answer
+from pom_cli.probe.faults import EXPIRED, Fault
+from pom_cli.settings.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://shop.example.com/start", "https", "shop.example.com", 443, timedelta(minutes=5))

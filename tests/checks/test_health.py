@@ -13,10 +13,6 @@ from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, bomb, drip
 from pom_cli import checks
 from pom_cli.checks import Site, health
 from pom_cli.checks.health import Seen, Settings, judge, look, parse
-from pom_cli.drift import Rule
-from pom_cli.exchange import Answer
-from pom_cli.expect import Expected
-from pom_cli.faults import Fault
 from pom_cli.model import (
     DEGRADED,
     ERROR,
@@ -29,7 +25,11 @@ from pom_cli.model import (
     Status,
     Verdict,
 )
-from pom_cli.table import Table
+from pom_cli.probe.drift import Rule
+from pom_cli.probe.exchange import Answer
+from pom_cli.probe.expect import Expected
+from pom_cli.probe.faults import Fault
+from pom_cli.settings.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://shop.example.com", "https", "shop.example.com", 443, timedelta(minutes=5), tls=True)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from web_server import CLOSE, HANG, Script, WebServer, answer, head, redirect
 
 from pom_cli import checks
+from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, routes
 from pom_cli.checks.routes import Route, Seen, Settings, judge, look, parse, status_of, summarize
-from pom_cli.exchange import Answer
-from pom_cli.faults import EXPIRED, Fault
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
-from pom_cli.states import condition
-from pom_cli.table import Table
+from pom_cli.probe.exchange import Answer
+from pom_cli.probe.faults import EXPIRED, Fault
+from pom_cli.settings.table import Table
 from pom_cli.text import clean
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)

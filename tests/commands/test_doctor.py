@@ -15,9 +15,10 @@ from smtp_server import SmtpServer
 from web_server import WebServer, answer
 from web_server import json as json_answer
 
-from pom_cli import doctor, places
+from pom_cli import doctor
 from pom_cli.doctor import files, units
 from pom_cli.doctor.units import SERVICE, TIMERS
+from pom_cli.settings import places
 
 
 @pytest.fixture

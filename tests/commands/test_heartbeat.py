@@ -12,7 +12,7 @@ import web_server
 from peer_words import ASTRA, told
 from web_server import WebServer, answer
 
-from pom_cli.heartbeat import Report
+from pom_cli.mesh.heartbeat import Report
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_own_checks_that_are_overdue_are_1(pom, peer: WebServer, toml, monkeypat
 
 
 def test_a_report_has_its_outcome_in_one_line() -> None:
-    from pom_cli.heartbeat import outcome
+    from pom_cli.mesh.heartbeat import outcome
 
     report = Report([{"name": "astra", "state": "late"}], ["tls"], False, faults=("the disk is full",))
     assert outcome(report) == "astra late; overdue: tls; the disk is full"
@@ -131,5 +131,5 @@ def test_it_loads_nothing_heavy(pom_process, peer: WebServer, toml) -> None:
         assert ran.code == 0
     loaded = {line.rpartition("|")[2].strip() for line in ran.err.splitlines()}
     heavy = {"requests", "rich", "dns", "whois", "cryptography", "sqlite_utils", "smtplib", "concurrent.futures"}
-    assert "pom_cli.heartbeat" in loaded
+    assert "pom_cli.mesh.heartbeat" in loaded
     assert loaded & heavy == set()

@@ -13,10 +13,12 @@ from named_servers import name_servers
 from web_server import WebServer, answer
 from web_server import json as json_answer
 
-from pom_cli import config, net, places
-from pom_cli.address import is_loopback
+from pom_cli import config
 from pom_cli.commands.init import name_for, write_new
 from pom_cli.errors import UsageError
+from pom_cli.probe import net
+from pom_cli.settings import places
+from pom_cli.settings.address import is_loopback
 
 
 @pytest.fixture(autouse=True)

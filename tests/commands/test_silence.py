@@ -83,7 +83,7 @@ def test_the_runbook_for_a_peer_names_that_peers_own_commands(run: Run) -> None:
 
 @pytest.mark.parametrize("target", [[], ["makenotwork"], ["astra"]])
 def test_no_section_has_a_hole(run: Run, target: list[str]) -> None:
-    from pom_cli.runbook import ALERTS
+    from pom_cli.messages.runbook import ALERTS
 
     for alert in ALERTS:
         code, out, _ = run("runbook", alert, *target)

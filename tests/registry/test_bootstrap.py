@@ -6,7 +6,7 @@ import pytest
 from web_server import HANG, WebServer, answer
 from web_server import json as json_answer
 
-from pom_cli.deadline import Deadline
+from pom_cli.probe.deadline import Deadline
 from pom_cli.registry import bootstrap, memory
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)

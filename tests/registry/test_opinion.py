@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from pom_cli.deadline import Deadline
+from pom_cli.probe.deadline import Deadline
 from pom_cli.registry import opinion
 from pom_cli.registry.dates import Order
 from pom_cli.registry.opinion import second_opinion

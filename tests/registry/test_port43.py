@@ -5,8 +5,8 @@ from registry_samples import DATED
 from registry_server import WhoisServer
 from web_server import HANG, RESET, Step
 
-from pom_cli.deadline import Deadline
-from pom_cli.faults import NoAnswer
+from pom_cli.probe.deadline import Deadline
+from pom_cli.probe.faults import NoAnswer
 from pom_cli.registry import port43
 from pom_cli.registry.answer import Answer, Outcome
 from pom_cli.registry.port43 import ask_whois, decode, fetch

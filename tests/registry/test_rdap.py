@@ -7,7 +7,7 @@ import pytest
 from registry_server import RDAP, domain_object, not_found, rdap
 from web_server import CLOSE, HANG, RESET, WebServer, answer, bomb, drip, endless, head, redirect
 
-from pom_cli.deadline import Deadline
+from pom_cli.probe.deadline import Deadline
 from pom_cli.registry.answer import Answer, Outcome
 from pom_cli.registry.rdap import ask_rdap, read_rdap, rfc3339
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pom_cli import store
+from pom_cli.alerting.states import advance
 from pom_cli.model import Finding, Key, Status, Verdict
-from pom_cli.states import advance
 from pom_cli.store import reading, results
 from pom_cli.store.results import Record
 from pom_cli.store.tally import Sums

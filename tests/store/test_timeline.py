@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pom_cli import store
+from pom_cli.alerting.states import advance
 from pom_cli.model import ERROR, OPERATIONAL, UNREACHABLE, Condition, Finding, Key, Status, Verdict
-from pom_cli.states import advance
 from pom_cli.store import alerts, results, runs, timeline
 from pom_cli.store.results import Record
 from pom_cli.store.tally import HOUR_MS

@@ -1,0 +1,160 @@
+"""Delivery: claim what is due, send it, write down how each row ended. Every run that alerts drains what is left."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pom_cli import channels
+from pom_cli.alerting.states import listed
+from pom_cli.config import Config
+from pom_cli.frozen import dataclass
+from pom_cli.model import ERROR, OPERATIONAL, Condition, Mail, Outcome
+from pom_cli.store import outbox as rows
+from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    from pom_cli.store.spare import Database
+
+SEND_TIMEOUT = 20.0  # seconds for one channel's whole batch; the lease is longer
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a drain went. `faults` are of our own code; delivery's own faults stand in the rows."""
+
+    delivered: int = 0
+    faults: tuple[str, ...] = ()
+
+
+def drain(database: "Database", config: Config, clock: Clock, console: str = "stdout") -> Report:
+    """Deliver what is due, each row through its channel, and on to the next channel after a permanent fault."""
+    delivered, faults = 0, []
+    for name in config.alerts.channels:
+        changed = partial(rows.retry_changed, now=clock(), channel=name, credentials=fingerprint(name, config))
+        database.write(changed)
+    # A row can move once to each further channel, and one that waited is tried again once its channel works.
+    for _ in range(len(config.alerts.channels) + 2):
+        lease = uuid4().hex
+        claimed = database.write(partial(rows.claim, lease=lease, now=clock()))
+        if not claimed:
+            break
+        for name, mails in claimed.items():
+            outcomes, fault = _send(name, mails, config, console)
+            faults += [fault] if fault else []
+            database.write(partial(_settle, channel=name, mails=mails, outcomes=outcomes, lease=lease, config=config,
+                                   now=clock()))  # fmt: skip
+            delivered += sum(1 for outcome in outcomes if outcome.provider_id is not None)
+    return Report(delivered, tuple(faults))
+
+
+def fingerprint(name: str, config: Config) -> str:
+    """Tells one set of a channel's settings and secret from another without holding either."""
+    from hashlib import sha256
+
+    secret = config.secrets.get(channels.load(name).SECRET)
+    parts = (name, repr(config.alerts.settings.get(name)), config.alerts.sender, secret)
+    return sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _send(name: str, mails: Sequence[Mail], config: Config, console: str) -> tuple[list[Outcome], str]:
+    """One Outcome for each mail, and what is wrong with our own code, if anything."""
+    alerts = config.alerts
+    if name not in alerts.channels:
+        return [Outcome(m.id, error=f"{name} is no longer among the channels", permanent=True) for m in mails], ""
+    channel = channels.load(name)
+    secret = config.secrets.get(channel.SECRET)
+    if name == "postmark" and not secret:
+        return [Outcome(m.id, error=f"{channel.SECRET} is not set", permanent=True) for m in mails], ""
+    settings = alerts.settings[name]
+    if name == "console":
+        settings = replace(settings, stream_name=console)
+    try:
+        outcomes = channel.send(mails, settings, alerts.sender, secret, SEND_TIMEOUT)
+    # A bug in one way out must not keep the others from speaking; it is shown, and the run ends with 3.
+    except Exception as error:  # noqa: BLE001
+        text = clean(f"{type(error).__name__}: {error}")
+        return [Outcome(m.id, error=text, unsure=True) for m in mails], f"channel {name} failed: {text}"
+    answered = {outcome.mail_id: outcome for outcome in outcomes}
+    return [answered.get(m.id, Outcome(m.id, error="the channel said nothing of it", unsure=True)) for m in mails], ""
+
+
+def _settle(
+    db: sqlite3.Connection,
+    channel: str,
+    mails: Sequence[Mail],
+    outcomes: Sequence[Outcome],
+    lease: str,
+    config: Config,
+    now: datetime,
+) -> None:
+    if any(outcome.provider_id is not None for outcome in outcomes):
+        rows.hasten(db, channel, now)
+    for mail, outcome in zip(mails, outcomes, strict=True):
+        row, error = rows.row_id(mail.id), outcome.error or ""
+        if outcome.provider_id is not None:
+            rows.delivered(db, row, lease, outcome.provider_id, now)
+        elif not outcome.permanent:
+            rows.postponed(db, row, lease, error, outcome.unsure, now, outcome.retry_after_s or 0)
+        else:
+            following = _next(channel, config.alerts.channels)
+            state = rows.MOVED if following else rows.GIVEN_UP
+            if rows.failed(db, row, lease, state, error, fingerprint(channel, config)) and following:
+                _pass_on(db, mail, following, config, now)
+
+
+def _next(channel: str, names: Sequence[str]) -> str:
+    """The channel after this one, "" after the last; the first where this one is not among them any more."""
+    following = names.index(channel) + 1 if channel in names else 0
+    return names[following] if following < len(names) else ""
+
+
+def _pass_on(db: sqlite3.Connection, mail: Mail, channel: str, config: Config, now: datetime) -> None:
+    to = (mail.recipient,) if "@" in mail.recipient else config.alerts.to
+    recipients = channels.load(channel).recipients(config.alerts.settings[channel], to)
+    rows.enqueue(db, mail.id.rpartition("-")[0], channel, recipients, now)
+
+
+def enqueue(db: sqlite3.Connection, message: str, config: Config, now: datetime, but: Sequence[str] = ()) -> int:
+    """Rows for this message on the first channel that reaches anybody outside `but`; gives their number."""
+    for name in config.alerts.channels:
+        everyone = channels.load(name).recipients(config.alerts.settings[name], config.alerts.to)
+        recipients = [one for one in everyone if one not in but]
+        if recipients:
+            rows.enqueue(db, message, name, recipients, now)
+            return len(recipients)
+    return 0
+
+
+def delivery_condition(db: sqlite3.Connection, config: Config) -> Condition:
+    """Is there a recipient whom a permanent fault keeps from being reached, on a channel in use."""
+    alerts = config.alerts
+    reached = {name: channels.load(name).recipients(alerts.settings[name], alerts.to) for name in alerts.channels}
+    found = [
+        (channel, recipient, error)
+        for channel, recipient, error in rows.newest_faults(db)
+        if recipient in reached.get(channel, ())
+    ]
+    return Condition(
+        target="",
+        alert="delivery-failed",
+        status=ERROR if found else OPERATIONAL,
+        summary=listed(f"{channel} to {recipient}: {error}" for channel, recipient, error in found)
+        or "delivered again",
+        subjects=tuple(sorted({recipient for _, recipient, _ in found})),
+    )
+
+
+def undelivered(db: sqlite3.Connection, config: Config) -> list[rows.Row]:
+    """The rows that are still owed: queued ones, and those given up for a recipient that is still configured."""
+    named = {*config.alerts.to, *config.alerts.channels}
+    return [
+        row
+        for row in rows.waiting(db)
+        if row.state == rows.QUEUED or (row.state == rows.GIVEN_UP and row.recipient in named)
+    ]

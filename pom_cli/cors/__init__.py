@@ -1,0 +1,1 @@
+"""The Fetch standard's rules, and what a browser would send by them."""

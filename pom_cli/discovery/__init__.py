@@ -1,0 +1,1 @@
+"""What a site is today, for a first config."""

@@ -1,0 +1,214 @@
+"""What a peer says of itself over /api/peer, read with care: it comes from outside. Pure."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pom_cli.alerting.silences import Silence
+from pom_cli.frozen import dataclass
+from pom_cli.model import Status
+from pom_cli.text import clean
+from pom_cli.times import utc
+
+T = TypeVar("T")
+MOST_TARGETS = 2000
+MOST_KINDS = 50
+MOST_SILENCES = 500
+LONGEST_SILENCE = timedelta(days=90)  # as `pom silence` allows
+_MOST = 10**9  # mails, seconds
+_SILENCE_ID = re.compile(r"[0-9a-f]{32}")
+_OTHER = "its answer is not a PoM's"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a peer sees one target: its whole status, its health alone, and when that was looked at."""
+
+    status: Status
+    health: Status | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PeerAnswer:
+    """One answer. Times are by the peer's own clock."""
+
+    name: str
+    id: str | None = None
+    version: str = ""
+    time: datetime | None = None
+    overdue: tuple[str, ...] = ()
+    targets: Mapping[str, Sight] = field(default_factory=dict)
+    undelivered: int = 0
+    undelivered_s: int | None = None  # age of the oldest undelivered mail
+    delivery_failed: bool = False  # a permanent fault keeps someone from being reached
+    silences: tuple[Silence, ...] = ()  # in force there; taken over at once, not kept with the answer
+    unread: tuple[str, ...] = ()  # its parts that are not as they should be
+
+
+def read(text: bytes | str) -> PeerAnswer:
+    """The answer in `text`. A part that is wrong is left out and named in `unread`, for the peer is alive all the same.
+
+    Raises ValueError, with a reason, where it is no peer's answer at all.
+    """
+    data = _object(text)
+    if not isinstance(data.get("name"), str) or not isinstance(data.get("version"), str):
+        raise ValueError(f"{_OTHER}: name and version are missing")
+    unread: list[str] = []
+
+    def part(key: str, default: T, parse: Callable[[Any], T]) -> T:
+        try:
+            return default if data.get(key) is None else parse(data[key])
+        except (ValueError, TypeError, ArithmeticError):
+            unread.append(key)
+            return default
+
+    return PeerAnswer(
+        name=clean(data["name"], 64),
+        id=part("id", None, _uuid),
+        version=clean(data["version"], 40),
+        time=part("time", None, _instant),
+        overdue=part("overdue", (), _kinds),
+        targets=part("targets", {}, _sights),
+        undelivered=part("undelivered", 0, _count),
+        undelivered_s=part("undelivered_s", None, _count),
+        delivery_failed=part("delivery_failed", False, _flag),
+        silences=part("silences", (), _silences),
+        unread=tuple(unread),
+    )
+
+
+def written(answer: PeerAnswer) -> str:
+    """The answer as JSON that `read` reads, for keeping it."""
+    told = {
+        "name": answer.name,
+        "id": answer.id,
+        "version": answer.version,
+        "time": None if answer.time is None else answer.time.isoformat(),
+        "overdue": answer.overdue,
+        "targets": {name: sight_json(sight) for name, sight in answer.targets.items()},
+        "undelivered": answer.undelivered,
+        "undelivered_s": answer.undelivered_s,
+        "delivery_failed": answer.delivery_failed,
+    }
+    # What could not be read stays unreadable: 0.5 is right for no part.
+    return json.dumps(told | dict.fromkeys(answer.unread, 0.5), ensure_ascii=False, allow_nan=False)
+
+
+def sight_json(sight: Sight) -> dict[str, str | None]:
+    """The shape of one target in /api/peer."""
+    return {
+        "status": sight.status.value,
+        "health": None if sight.health is None else sight.health.value,
+        "checked_at": None if sight.checked_at is None else utc(sight.checked_at),
+    }
+
+
+def silence_json(one: Silence) -> dict[str, str | None]:
+    """The shape of one silence in /api/peer."""
+    return {
+        "id": one.id,
+        "target": one.target,
+        "kind": one.kind,
+        "since": one.since.isoformat(),
+        "until": one.until.isoformat(),
+        "reason": one.reason,
+        "lifted_at": None if one.lifted_at is None else one.lifted_at.isoformat(),
+    }
+
+
+def _object(text: bytes | str) -> dict[str, Any]:
+    try:
+        data = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{_OTHER}: not JSON") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"{_OTHER}: no JSON object")
+    return data
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity are no JSON (RFC 8259, section 6)
+
+
+def _uuid(value: Any) -> str | None:
+    if not isinstance(value, str) or len(value) > 60:
+        raise ValueError
+    return str(UUID(value))
+
+
+def _instant(value: Any) -> datetime:
+    if not isinstance(value, str) or len(value) > 40:
+        raise ValueError
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError
+    return found.astimezone(UTC)
+
+
+def _kinds(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_KINDS or not all(isinstance(kind, str) for kind in value):
+        raise ValueError
+    return tuple(clean(kind, 40) for kind in value)
+
+
+def _sights(value: Any) -> Mapping[str, Sight]:
+    if not isinstance(value, dict) or len(value) > MOST_TARGETS:
+        raise ValueError
+    return {clean(name, 64): _sight(told) for name, told in value.items()}
+
+
+def _sight(value: Any) -> Sight:
+    """A table, or the status alone."""
+    if isinstance(value, str):
+        return Sight(Status(value))
+    if not isinstance(value, dict):
+        raise ValueError
+    health, checked_at = value.get("health"), value.get("checked_at")
+    return Sight(
+        Status(str(value.get("status"))),
+        None if health is None else Status(str(health)),
+        None if checked_at is None else _instant(checked_at),
+    )
+
+
+def _silences(value: Any) -> tuple[Silence, ...]:
+    if not isinstance(value, list) or len(value) > MOST_SILENCES:
+        raise ValueError
+    return tuple(_silence(one) for one in value)
+
+
+def _silence(value: Any) -> Silence:
+    if not isinstance(value, dict):
+        raise ValueError
+    texts = {key: value.get(key) for key in ("id", "target", "kind", "reason")}
+    if not all(isinstance(text, str) for text in texts.values()) or not _SILENCE_ID.fullmatch(texts["id"] or ""):
+        raise ValueError
+    since, until, lifted_at = _instant(value.get("since")), _instant(value.get("until")), value.get("lifted_at")
+    if not timedelta(0) < until - since <= LONGEST_SILENCE:
+        raise ValueError
+    return Silence(
+        id=str(texts["id"]),
+        target=clean(str(texts["target"]), 64),
+        kind=clean(str(texts["kind"]), 40),
+        since=since,
+        until=until,
+        reason=clean(str(texts["reason"])),
+        lifted_at=None if lifted_at is None else _instant(lifted_at),
+    )
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value

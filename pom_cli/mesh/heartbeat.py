@@ -1,0 +1,175 @@
+"""One heartbeat from start to end: ask every peer, record and decide in one transaction, deliver.
+
+It also looks at this instance's own runs, for it is what runs most often.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from pom_cli.alerting import evidence
+from pom_cli.alerting.delivery import deliver
+from pom_cli.alerting.settle import Case, settle
+from pom_cli.alerting.silences import Quiet, Silence, silenced
+from pom_cli.alerting.states import listed
+from pom_cli.config import Config
+from pom_cli.errors import StoreError
+from pom_cli.frozen import dataclass
+from pom_cli.mesh import beats as mesh
+from pom_cli.mesh import instance, overdue, peering
+from pom_cli.mesh import view as mesh_view
+from pom_cli.mesh.beats import OwnBeats, PeerState
+from pom_cli.mesh.overdue import Look
+from pom_cli.mesh.peering import Asked
+from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice
+from pom_cli.settings import standby
+from pom_cli.store import peers as rows
+from pom_cli.store import runs
+from pom_cli.store import silences as silence_rows
+from pom_cli.store.spare import Database
+from pom_cli.times import ticking
+
+COMMAND = "heartbeat"
+ASK_S = 8.0  # seconds for all peers together
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a heartbeat found and did. `faults` are PoM's own; with any of them the run has failed."""
+
+    peers: list[dict[str, Any]]
+    overdue: list[str]  # this instance's own kinds
+    well: bool
+    notices: list[Notice] = field(default_factory=list)
+    undelivered: int = 0
+    faults: tuple[str, ...] = ()
+    overdue_summary: str = ""
+
+
+def run(config: Config, database: Database, now: datetime, console: str = "stdout") -> Report:
+    """One heartbeat at `now`."""
+    clock = ticking(now)
+    number = database.write(partial(runs.begin, command=COMMAND, kinds=(), now=now))
+    own, faults = _identity(config)
+    asked = peering.ask(config.peers.values(), config.secrets, clock, ASK_S)
+    held = _held(config, database, asked, now)
+    found = database.write(partial(record, config=config, asked=asked, held=held, own=own, now=now))
+    sent = deliver(config, database, clock, console)
+    done = replace(
+        found,
+        notices=found.notices + sent.notices,
+        undelivered=sent.undelivered,
+        faults=faults + asked.faults + sent.faults,
+    )
+    database.write(partial(runs.end, run=number, command=COMMAND, kinds=(), started_at=now, outcome=outcome(done),
+                           now=clock()))  # fmt: skip
+    return done
+
+
+def outcome(report: Report) -> str:
+    """How a heartbeat ended, in one line."""
+    peers = [f"{peer['name']} {peer['state']}" for peer in report.peers] or ["no peers"]
+    late = [f"overdue: {', '.join(report.overdue)}"] if report.overdue else []
+    return "; ".join([listed(peers, 10), *late, *report.faults])
+
+
+def _identity(config: Config) -> tuple[str | None, tuple[str, ...]]:
+    """This instance's id, or what is wrong with it. Without one the peers are asked all the same."""
+    try:
+        return instance.identity(config.instance.data_dir), ()
+    except StoreError as error:
+        return None, (str(error),)
+
+
+def _held(config: Config, database: Database, asked: Asked, now: datetime) -> str:
+    """Why the misses of this beat do not count, "" where they do.
+
+    Where all peers are silent it may be us; that is asked only when one would become missing by it.
+    """
+    if asked.stalled:
+        return "stalled"
+    if any(beat.answer for beat in asked.beats.values()):
+        return ""
+    before, own = database.write(lambda db: (rows.load(db), rows.own_beats(db)))
+    if not mesh.vanishing(before, advanced(before, asked, config, own, "", now)):
+        return ""
+    places = evidence.about_peers(config)
+    return "offline" if places and not evidence.answering(places) else ""
+
+
+def advanced(
+    before: Mapping[str, PeerState], asked: Asked, config: Config, own: OwnBeats | None, held: str, now: datetime
+) -> dict[str, PeerState]:
+    """Every peer's state after this beat."""
+    gap = mesh.interrupted(own, now)
+    return {
+        name: mesh.advance(before.get(name), asked.beats[name], peer.url, peer.misses, now, gap, held)
+        for name, peer in config.peers.items()
+    }
+
+
+def record(db: sqlite3.Connection, config: Config, asked: Asked, held: str, own: str | None, now: datetime) -> Report:
+    """Store what was learnt and decide what to say, in the caller's transaction."""
+    before = rows.own_beats(db)
+    beats = mesh.own(before, now)
+    states = advanced(rows.load(db), asked, config, before, held, now)
+    rows.keep(db, config.peers)
+    for name, state in states.items():
+        rows.save(db, name, state)
+    rows.save_own(db, beats)
+    silence_rows.merge(db, _taken_over(config, asked, own))
+    looks = overdue.looks(db, config)
+    late = [look for look in looks if overdue.is_overdue(look, now)]
+    cases = [*standby.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
+    return Report(
+        peers=mesh_view.shown(states, config, beats, own, now),
+        overdue=list(dict.fromkeys(look.kind for look in late)),
+        well=not late and _all_well(config, states, own),
+        notices=settle(db, cases, config, now),
+        overdue_summary=overdue.summary(late, now),
+    )
+
+
+def _taken_over(config: Config, asked: Asked, own: str | None) -> list[Silence]:
+    """The peers' silences of what this instance watches, too: maintenance is announced once."""
+    known = {*config.targets, *config.peers}
+    answers = [beat.answer for beat in asked.beats.values() if beat.answer and beat.answer.id != own]
+    return [one for answer in answers for one in answer.silences if one.target in known]
+
+
+def _peer_cases(db: sqlite3.Connection, config: Config, states: Mapping[str, PeerState], now: datetime) -> list[Case]:
+    quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
+    cases = []
+    for name, state in states.items():
+        seen = partial(_seen, config.peers[name].url, state)
+        held = "silence" if silenced(quiet, name, "", now) else ""
+        ignored = config.peers[name].on_missing == "ignore"
+        cases += [Case(one, held, seen) for one in mesh.conditions(name, state, ignored)]
+    return cases
+
+
+def _seen(url: str, state: PeerState) -> Mapping[str, Any]:
+    """What a notice about a peer tells beyond its condition."""
+    return {"error": state.fault or None, "url": url, "last_good": state.last_seen}
+
+
+def _own_cases(late: Sequence[Look], beats: OwnBeats, now: datetime) -> list[Case]:
+    """Nothing is said of the own runs while timers catch up after this host slept."""
+    judged = [look for look in late if overdue.judged(look, beats.since, now)]
+    if not late:
+        return [Case(Condition("", "checks-overdue", OPERATIONAL, "every check has run again"))]
+    if not judged:
+        return []
+    kinds = tuple(sorted({look.kind for look in judged}))
+    summary = overdue.summary(judged, now)
+    return [Case(Condition("", "checks-overdue", DEGRADED, summary, kinds))]
+
+
+def _all_well(config: Config, states: Mapping[str, PeerState], own: str | None) -> bool:
+    known = mesh.ids(states)
+    noted = [mesh.troubles(name, state, own, config.instance.name, known) for name, state in states.items()]
+    silent = [name for name, state in states.items() if state.state != mesh.ALIVE]
+    return not any(noted) and all(config.peers[name].on_missing == "ignore" for name in silent)

@@ -1,0 +1,125 @@
+"""Two vantage points: before a health alert goes out the peers are asked how they see that target.
+
+Briefly, and failing open: a peer that says nothing, or nothing fresh, changes nothing: the alert goes out.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pom_cli.alerting import alerts
+from pom_cli.alerting.alerts import Policy
+from pom_cli.alerting.evidence import Network, View
+from pom_cli.config import Config, Target
+from pom_cli.mesh.overdue import limit
+from pom_cli.model import OPERATIONAL, UNKNOWN, Announced, Condition, Finding, Key, Status, Verdict
+from pom_cli.store import alerts as alert_rows
+from pom_cli.store import reading
+from pom_cli.store.spare import Database
+from pom_cli.times import short, ticking
+
+if TYPE_CHECKING:
+    from pom_cli.mesh.answer import PeerAnswer, Sight
+    from pom_cli.mesh.beats import Beat
+
+ASK_S = 2.0  # seconds for all peers together
+QUORUM_RUNS = 3  # so many in a row must see what every fresh peer denies
+_ALERT = "health"
+
+
+def ask(config: Config, network: Network, health: Mapping[str, Finding], database: Database, now: datetime) -> Network:
+    """With the peers' view of each target whose health this run would speak of; nobody is asked where there is none."""
+    if network.offline:
+        return network
+    verdicts = {name: finding.verdicts[_ALERT] for name, finding in health.items() if _ALERT in finding.verdicts}
+    bad = {name: one for name, one in verdicts.items() if one.status not in (OPERATIONAL, UNKNOWN)}
+    if not config.peers or not bad:
+        return network
+    told = database.write(_told)
+    spoken = [name for name, verdict in bad.items() if _speaks(config, name, verdict, told.get(name), now)]
+    if not spoken:
+        return network
+    from pom_cli.mesh import peering
+    from pom_cli.mesh import view as mesh_view
+
+    beats = peering.ask(config.peers.values(), config.secrets, ticking(now), ASK_S).beats
+    own = mesh_view.own_id(config)
+    views = {name: view(config.targets[name], bad[name].status, beats, own) for name in spoken}
+    return replace(network, views=views)
+
+
+def _told(db: sqlite3.Connection) -> dict[str, Announced]:
+    return {target: row.announced for (target, alert), row in alert_rows.load(db).items() if alert == _ALERT}
+
+
+def _speaks(config: Config, name: str, verdict: Verdict, told: Announced | None, now: datetime) -> bool:
+    """Would this be spoken of, as far as can be told before it is stored."""
+    condition = Condition(name, _ALERT, verdict.status, verdict.summary)
+    policy = Policy(config.alerts.cooldown, config.alerts.remind)
+    return alerts.decide(condition, told or Announced(), policy, now).speak
+
+
+def view(target: Target, status: Status, beats: "Mapping[str, Beat]", own_id: str | None) -> View:
+    """The peers' words about a target that this instance finds in `status`."""
+    fresh = limit(target.checks[_ALERT].interval)
+    lines, seen = [], []
+    for name, beat in beats.items():
+        answer = beat.answer
+        if answer is None:
+            lines.append(f"{name}: does not answer")
+        elif own_id is not None and answer.id == own_id:
+            lines.append(f"{name}: is this instance itself, or a copy of it")
+        elif (sight := answer.targets.get(target.name)) is None:
+            lines.append(f"{name}: does not watch it")
+        else:
+            lines.append(f"{name}: {_words(sight, answer, status, fresh)}")
+            seen += [_status(sight)] if _is_fresh(sight, answer, fresh) else []
+    known = [one for one in seen if one is not UNKNOWN]
+    return View(tuple(lines), bool(known) and all(one is OPERATIONAL for one in known))
+
+
+def _words(sight: "Sight", answer: "PeerAnswer", status: Status, fresh: timedelta) -> str:
+    """`unreachable too (40 s ago)`, `operational (12 s ago): perhaps our path`."""
+    seen, age = _status(sight), _age(sight, answer)
+    ago = f" ({short(age)} ago)" if age is not None else ""
+    if seen is status:
+        return f"{seen} too{ago}"
+    if seen is OPERATIONAL and _is_fresh(sight, answer, fresh):
+        return f"{seen}{ago}: perhaps our path"
+    return f"{seen}{ago}"
+
+
+def _status(sight: "Sight") -> Status:
+    """Its health where the peer watches that; a certificate near its end is no word about being up."""
+    return sight.health or sight.status
+
+
+def _age(sight: "Sight", answer: "PeerAnswer") -> timedelta | None:
+    """How long ago the peer looked, by its own clock alone."""
+    if sight.checked_at is None or answer.time is None:
+        return None
+    return max(timedelta(0), answer.time - sight.checked_at)
+
+
+def _is_fresh(sight: "Sight", answer: "PeerAnswer", fresh: timedelta) -> bool:
+    age = _age(sight, answer)
+    return age is not None and age <= fresh
+
+
+def words(network: Network, target: str, alert: str) -> list[str]:
+    """What a notice tells of our own network, and of the peers' view where it is about health."""
+    view_ = network.views.get(target) if alert == _ALERT else None
+    return [*([network.proof] if network.proof else []), *(view_.lines if view_ else ())]
+
+
+def held(db: sqlite3.Connection, config: Config, target: str, alert: str, network: Network, now: datetime) -> str:
+    """`quorum` while every fresh peer denies a problem that too few runs in a row have seen, this one included."""
+    view_ = network.views.get(target)
+    if alert != _ALERT or not config.alerts.quorum or view_ is None or not view_.denied:
+        return ""
+    row = alert_rows.load(db).get((target, alert))
+    since = row.since if row and row.open and row.since else now
+    runs = reading.bad_looks(db, Key(target, "health", ""), since, QUORUM_RUNS)
+    return "quorum" if runs < QUORUM_RUNS else ""

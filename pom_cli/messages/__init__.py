@@ -1,0 +1,1 @@
+"""The words that operators get: messages, and the runbook's steps filled in."""

@@ -1,0 +1,175 @@
+"""What to do about each kind of alert: the steps of `procedures.py`, filled in with the facts of a target.
+
+Pure: no config, no printing. A fact that is absent takes its command, or its whole step, with it; none leaves a hole.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from shlex import quote
+from string import Formatter
+from typing import Any
+
+from pom_cli.messages.procedures import SECTIONS, Step
+from pom_cli.model import DEGRADED, ERROR, UNREACHABLE
+from pom_cli.text import clean
+
+WIDTH = 72  # columns of prose; commands are never wrapped
+_EACH = 5  # commands at most from one template, one for each failing path, record or host
+_LONGEST = 500  # characters of one fact; a longer one is left out, since half a URL is worse than none
+
+ALERTS: tuple[str, ...] = tuple(SECTIONS)
+
+# Whose domain is where, as far as the runbook says; a registrar that was seen in WHOIS goes first.
+_REGISTRARS = {"makenot.work": "Cloudflare Registrar"}
+
+
+def title(alert: str) -> str:
+    """The heading of the runbook's section."""
+    return SECTIONS[alert].title if alert in SECTIONS else alert
+
+
+def symptoms(alert: str) -> str:
+    """What the section says that the operator sees."""
+    return SECTIONS[alert].symptoms if alert in SECTIONS else ""
+
+
+def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
+
+    Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar, config,
+    peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url, origin, method, and the lists paths, records
+    (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled in is left out. `runbook` holds the
+    operator's own steps by alert, which are added, or stand instead.
+    """
+    worlds = _worlds(facts)
+    section = SECTIONS.get(alert)
+    applying = [step for step in (section.steps if section else ()) if _applies(step, facts.get("status"), worlds[0])]
+    usual = tuple(filled for step in applying if (filled := _filled(step, worlds)))
+    own = facts.get("runbook", {}).get(alert)
+    return usual if own is None else own.steps if own.instead else usual + own.steps
+
+
+def numbered(lines: Sequence[str]) -> str:
+    """Steps as they are read: numbered, prose wrapped, commands as they are."""
+    return "\n".join(line for number, step in enumerate(lines, 1) for line in _numbered(number, step))
+
+
+def _numbered(number: int, step: str) -> Iterable[str]:
+    lead = f"{number}. "
+    for line in step.split("\n"):
+        yield line if line.startswith("    ") else wrapped(line, lead, "   ")
+        lead = "   "
+
+
+def wrapped(line: str, lead: str = "", indent: str = "  ") -> str:
+    """Prose over as many lines as it needs; URLs and other long words stay whole, so that they can be copied."""
+    return textwrap.fill(
+        line, WIDTH, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _applies(step: Step, status: Any, facts: Mapping[str, str]) -> bool:
+    unfit = step.when and status in (DEGRADED, ERROR, UNREACHABLE) and status not in step.when
+    return not unfit and step.lacking not in facts
+
+
+def _filled(step: Step, worlds: Sequence[Mapping[str, str]]) -> str:
+    """The step in full, or what is left of it without its commands, or nothing."""
+    texts = [text for world in worlds if (text := _fill(step.text, world, in_shell=False))]
+    commands = dict.fromkeys(line for form in step.commands for world in worlds if (line := _fill(form, world)))
+    if not texts:
+        return ""
+    if commands:
+        return "\n    ".join([texts[0], *list(commands)[:_EACH]]) + (step.after and "\n" + step.after)
+    if step.commands:
+        return _bare(texts[0], step.after)
+    return texts[0]
+
+
+def _bare(text: str, after: str) -> str:
+    """Prose that led to commands, without them. One word, such as "Verify", then says nothing."""
+    left = f"{re.sub(r'(:| with)$', '', text)} {after}".strip()
+    return left if " " in left else ""
+
+
+def _fill(template: str, facts: Mapping[str, str], in_shell: bool = True) -> str:
+    """The template with its facts, quoted for the shells that will read it; empty where one of them is absent."""
+    parts = []
+    for literal, name, spec, _ in Formatter().parse(template):
+        parts.append(literal)
+        if name is not None:
+            if name not in facts:
+                return ""
+            parts.append(_QUOTING[spec or ""](facts[name]) if in_shell else facts[name])
+    return "".join(parts)
+
+
+def _within(mark: str) -> Callable[[str], str]:
+    """For a word of a remote command that stands in quotes here: an odd one leaves them and comes back."""
+    return lambda word: word if quote(word) == word else mark + quote(quote(word)) + mark
+
+
+_QUOTING: dict[str, Callable[[str], str]] = {
+    "": quote,  # a word for the shell here
+    "remote": lambda word: quote(quote(word)),  # ssh joins its arguments with spaces and a second shell splits them
+    "'": _within("'"),
+    '"': _within('"'),
+    "whole": str,  # a command line by itself, from the config
+}
+
+
+def _worlds(facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The facts once for each path, record and host: a template gives a command for every one that fills it."""
+    known = _derived({key: text for key, value in facts.items() if (text := _usable(value))})
+    url, host = known.get("url", ""), known.get("host", "")
+    port = known.pop("port", "443" if host else "")
+    root = "/".join(url.split("/")[:3])  # https://example.com
+    each = [
+        *([{"route": root + path} for path in _listed(facts, "paths")] or [{"route": url}]),
+        *([_record(record) for record in _listed(facts, "records")] or [{"a_record": host}]),
+        *([_host(place, port) for place in _listed(facts, "hosts")] or [_host(host, port)]),
+    ]
+    return [known | {key: text for key, text in one.items() if _usable(text)} for one in each]
+
+
+def _derived(facts: dict[str, str]) -> dict[str, str]:
+    """The facts, and what follows from them."""
+    config = facts.get("config", "/etc/pom/pom.toml")
+    more = {
+        "health_url": facts.get("url", ""),
+        "test_host": facts.get("test_ssh", "").rpartition("@")[2],
+        "peer_host": facts.get("peer_ssh", "").rpartition("@")[2],
+        "registrar": _REGISTRARS.get(facts.get("domain", ""), ""),
+        "origin_header": f"Origin: {facts['origin']}" if "origin" in facts else "",
+        "method_header": f"Access-Control-Request-Method: {facts.get('method', 'GET')}",
+        "pom": "pom" if config == "/etc/pom/pom.toml" else f"pom --config {quote(config)}",
+    }
+    return {key: text for key, text in more.items() if text} | facts
+
+
+def _usable(value: Any) -> str:
+    """The value as one word of text, or nothing: no hole, no control character, nothing that a program takes
+    for an option (ssh and curl `-`, dig `@` and `+`)."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return text if text and clean(text, _LONGEST) == text and text[0] not in "-+@" else ""
+
+
+def _listed(facts: Mapping[str, Any], key: str) -> list[str]:
+    values = facts.get(key) or ()
+    return [text for value in ([values] if isinstance(values, str) else values) if (text := _usable(value))]
+
+
+def _record(subject: str) -> dict[str, str]:
+    """`"example.com A"` for dig, which asks for A by itself."""
+    name, kind, *_ = [*subject.split(), "A"]
+    return {"a_record": name} if kind == "A" else {"record": name, "type": kind}
+
+
+def _host(subject: str, port: str) -> dict[str, str]:
+    """`"example.com:8443"` or `"[::1]"` for openssl and ss."""
+    found = re.fullmatch(r"(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject)
+    if not found:
+        return {"port": port}
+    number = found[2] or port
+    return {"connect": f"{found[1]}:{number}", "name": found[1].strip("[]"), "port": number}

@@ -1,0 +1,1 @@
+"""DNS on the wire: records, questions, answers, and the zone's own servers."""

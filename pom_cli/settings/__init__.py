@@ -1,0 +1,1 @@
+"""How pom.toml is read: tables, targets, addresses, secrets, and where the files are."""

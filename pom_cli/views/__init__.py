@@ -1,0 +1,1 @@
+"""Stored rows as people and programs see them."""

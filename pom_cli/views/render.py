@@ -1,0 +1,151 @@
+"""Facts → lines for people: plain ones where the output is piped, colour where it is a terminal. No rich in here."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pom_cli.alerting.states import listed
+from pom_cli.model import SEVERITY, Notice, Status
+from pom_cli.text import clean
+from pom_cli.times import local
+
+if TYPE_CHECKING:
+    from pom_cli.pipeline import Result
+    from pom_cli.store.outbox import Row
+
+COLOURS = {"operational": "green", "degraded": "yellow", "error": "red", "unreachable": "red", "unknown": "magenta"}
+
+PEER_COLOURS = {"alive": "green", "late": "yellow", "missing": "red"}
+
+
+def coloured(status: Status | str) -> str:
+    """A status in its colour; click drops the colour where the output is no terminal."""
+    return click.style(str(status), fg=COLOURS[str(status)])
+
+
+def result_line(result: "Result") -> str:
+    """`makenotwork health: operational, 200 OK, 43 ms`."""
+    key, finding = result.key, result.finding
+    name = " ".join(part for part in (key.target, key.kind, key.subject) if part)
+    latency = f", {finding.latency_ms} ms" if finding.latency_ms is not None else ""
+    return f"{clean(name)}: {coloured(finding.status)}, {clean(finding.summary)}{latency}"
+
+
+def notice_line(notice: Notice) -> str:
+    """`notice: makenotwork health: operational → unreachable (new)`."""
+    name = " ".join(part for part in (notice.target, notice.alert) if part)
+    return f"notice: {clean(name)}: {notice.before} → {notice.now} ({notice.reason})"
+
+
+def status_lines(found: Mapping[str, Any]) -> list[str]:
+    """`pom status` as one plain line each: the point first, then targets worst first, alerts, what is stuck."""
+    lines = [first_line(found)]
+    ranked = sorted(found["targets"], key=lambda target: (-SEVERITY[Status(target["status"])], target["name"]))
+    lines += [target_line(target) for target in ranked]
+    lines += [alert_line(alert) for alert in found["alerts"]]
+    lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
+    if found["undelivered"]:
+        lines.append(f"undelivered: {found['undelivered']}; see pom alerts")
+    return lines
+
+
+def first_line(found: Mapping[str, Any]) -> str:
+    """Is anything wrong, since when, does anyone know."""
+    targets, alerts = found["targets"], found["alerts"]
+    bad = [target for target in targets if target["status"] != "operational"]
+    if found["offline"]:
+        told = "this monitor is offline"
+    elif not bad:
+        told = f"all {len(targets)} operational" if len(targets) != 1 else f"{targets[0]['name']} operational"
+    else:
+        since = min((target["since"] for target in bad if target["since"]), default=None)
+        names = listed(f"{target['name']} {target['status']}" for target in bad)
+        told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
+    return "; ".join([f"{found['instance']}: {told}", *_known(alerts)])
+
+
+def _known(alerts: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not alerts:
+        return []
+    told = sum(1 for alert in alerts if alert["announced_at"])
+    count = f"{len(alerts)} open alert{'s' if len(alerts) > 1 else ''}"
+    return [f"{count}, {'told' if told == len(alerts) else f'{told} told'}"]
+
+
+def target_line(target: Mapping[str, Any]) -> str:
+    """`makenotwork: operational since …, 43 ms, up 100 % (24h) …`, and what is wrong behind it."""
+    parts = [f"{target['name']}: {coloured(target['status'])}{_since(target['since'])}"]
+    health = next((check for check in target["checks"] if check["kind"] == "health"), None)
+    if health and health["latency_ms"] is not None:
+        parts.append(f"{health['latency_ms']} ms")
+    up = [f"{window} {percent(uptime)}" for window, uptime in target["uptime"].items() if uptime["percent"] is not None]
+    parts += [f"up {', '.join(up)}"] if up else []
+    parts += [f"{name} {days} d" for name, days in days_left(target)]
+    bad = [check for check in target["checks"] if check["status"] != "operational"]
+    parts += [clean(f"{check['kind']} {check['subject']}".strip() + f": {check['summary']}") for check in bad[:3]]
+    return ", ".join(parts)
+
+
+def days_left(target: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Days left of the certificate and of the domain, the nearest one of each, where they are known."""
+    found = []
+    for kind, name in (("tls", "certificate"), ("whois", "domain")):
+        checks = [check for check in target["checks"] if check["kind"] == kind]
+        days = [check["detail"]["days_left"] for check in checks if isinstance(check["detail"].get("days_left"), int)]
+        found += [(name, min(days))] if days else []
+    return found
+
+
+def percent(uptime: Mapping[str, Any]) -> str:
+    """`99.93 %`, with the known share where it is not the whole window. Cut, not rounded: 100 % is nothing less."""
+    if uptime["percent"] is None:
+        return "–"
+    told = f"{int(uptime['percent'] * 100) / 100:.2f}".rstrip("0").rstrip(".")
+    known = uptime["coverage"]
+    share = "<1" if known < 0.01 else str(int(known * 100))
+    return f"{told} %" + (f" ({share} % known)" if known < 0.995 else "")
+
+
+def alert_line(alert: Mapping[str, Any]) -> str:
+    """`alert: makenotwork health: unreachable since …, told …: connection refused`."""
+    name = " ".join(part for part in (alert["target"], alert["alert"]) if part)
+    told = f"told {_local(alert['announced_at'])}" if alert["announced_at"] else "nobody told yet"
+    return f"alert: {name}: {coloured(alert['status'])}{_since(alert['since'])}, {told}: {clean(alert['summary'])}"
+
+
+def _since(instant: str | None) -> str:
+    return f" since {_local(instant)}" if instant else ""
+
+
+def _local(instant: str) -> str:
+    return local(datetime.fromisoformat(instant))
+
+
+def mesh_lines(found: Mapping[str, Any]) -> list[str]:
+    """`pom mesh` as one plain line each: this instance, then its peers."""
+    own = found["self"]
+    parts = [f"{own['name']}: this instance, PoM {own['version']}, id {own['id'] or 'not known'}"]
+    parts += [f"overdue: {', '.join(own['overdue'])}"] if own["overdue"] else []
+    parts += [f"undelivered: {own['undelivered']}"] if own["undelivered"] else []
+    return [", ".join(parts), *map(peer_line, found["peers"])]
+
+
+def peer_line(peer: Mapping[str, Any]) -> str:
+    """`astra: alive since …, its clock is 45 s ahead of ours`; of one that does not answer also when it last did."""
+    parts = [f"{peer['name']}: {click.style(peer['state'], fg=PEER_COLOURS[peer['state']])}{_since(peer['since'])}"]
+    if peer["state"] != "alive":
+        misses = f"{peer['misses']} miss{'' if peer['misses'] == 1 else 'es'}"
+        seen = f"last seen {_local(peer['last_seen'])}" if peer["last_seen"] else "never seen"
+        parts += [misses, seen]
+    return ", ".join([*parts, *(clean(remark, 300) for remark in peer["remarks"])])
+
+
+def outbox_line(row: "Row") -> str:
+    """`queued: ops@example.com by postmark: [PoM hetzner] …, 3 tries, next …: HTTP 500`."""
+    when = f" {local(row.delivered_at)}" if row.delivered_at else ""
+    parts = [f"{row.state.replace('_', ' ')}{when}: {row.recipient} by {row.channel}: {clean(row.subject)}"]
+    if row.state == "queued":
+        parts.append(f"{row.attempts} tries, next {local(row.next_at)}")
+    return ", ".join(parts) + (f": {clean(row.error)}" if row.error else "")

@@ -1,0 +1,94 @@
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pom_cli.channels.letter import address, letter
+from pom_cli.model import Mail
+from pom_cli.text import clean, printable
+
+NOW = datetime(2026, 11, 24, 6, 40, 15, tzinfo=UTC)
+HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version"]
+CONTENT = ["Content-Type", "Content-Transfer-Encoding"]
+
+
+def read(text: bytes) -> EmailMessage:
+    return cast(EmailMessage, message_from_bytes(text, policy=policy.default))
+
+
+def content(message: EmailMessage) -> str:
+    return str(message.get_content()).replace("\r\n", "\n")
+
+
+def test_a_letter_has_what_a_mail_needs() -> None:
+    mail = Mail("0f8c-1", "ops@example.com", "[PoM a] shop health: operational → error", "what → was\n  seen\n")
+    message = read(letter(mail, "PoM <pom@example.com>", NOW))
+    assert {name: str(message[name]) for name in HEADERS} == {
+        "From": "PoM <pom@example.com>",
+        "To": "ops@example.com",
+        "Subject": "[PoM a] shop health: operational → error",
+        "Date": "Tue, 24 Nov 2026 06:40:15 +0000",
+        "Message-ID": "<pom-0f8c-1@example.com>",
+        "Auto-Submitted": "auto-generated",
+        "MIME-Version": "1.0",
+    }
+    assert message.get_content_type() == "text/plain"
+    assert message.get_content_charset() == "utf-8"
+    assert content(message) == "what → was\n  seen\n"
+
+
+def test_a_second_try_has_the_same_message_id() -> None:
+    mail = Mail("0f8c-1", "ops@example.com", "s", "b")
+    first, second = (read(letter(mail, "p@example.com", at)) for at in (NOW, NOW + timedelta(hours=1)))
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+@given(st.text(max_size=300), st.text(max_size=600), st.text(max_size=40))
+def test_no_text_can_add_a_header_or_a_line_that_a_server_would_take_for_more(
+    subject: str, body: str, mail_id: str
+) -> None:
+    text = letter(Mail(mail_id, "ops@example.com", subject, body), "pom@example.com", NOW)
+    assert text.isascii()
+    assert text.endswith(b"\r\n")
+    assert b"\n" not in text.replace(b"\r\n", b"") and b"\r" not in text.replace(b"\r\n", b"")
+    assert max(map(len, text.split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
+    message = read(text)
+    assert sorted(message.keys()) == sorted(HEADERS + CONTENT)
+    assert content(message) == printable(body) + "\n"
+    assert "".join(str(message["Subject"]).split()) == "".join(clean(subject, 500).split())
+
+
+@given(st.text(max_size=80) | st.from_regex(r"[^@]{0,20}<?[^@]{1,20}@[^@]{1,20}>?", fullmatch=True))
+def test_a_sender_or_recipient_is_an_address_or_refused_and_adds_no_header(text: str) -> None:
+    try:
+        written = letter(Mail("1", text, "s", "b"), text, NOW, international=not text.isascii())
+    except ValueError:
+        return
+    message = read(written)
+    assert sorted(message.keys()) == sorted(HEADERS + CONTENT)
+    assert len(message["To"].addresses) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("ops@example.com", "ops@example.com"),
+        ("<ops@example.com>", "ops@example.com"),
+        ("PoM at Example <pom+a.b@mail.example.com>", "pom+a.b@mail.example.com"),
+        ('"PoM, the monitor" <pom@example.com>', "pom@example.com"),
+        ("jürgen@bücher.example", "jürgen@bücher.example"),
+        ("ops@localhost", "ops@localhost"),
+    ],
+)
+def test_the_envelope_has_the_bare_address(text: str, bare: str) -> None:
+    assert address(text) == bare
+
+
+@pytest.mark.parametrize("text", ["", "<", "ops", "@example.com", "a@b@c", "a@b, c@d", "a@x.y>\r\nDATA", "a b@c"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an address"):
+        address(text)

@@ -1,0 +1,89 @@
+import socket
+import threading
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from web_server import CLOSE, RESET, WebServer, answer, drip, endless, head
+
+from pom_cli.channels.request import Answer, Request, Unanswered, _seconds, ask
+from pom_cli.probe.net import Deadline
+
+
+def fetch(url: str, limit: int = 1000, seconds: float = 10) -> Answer | Unanswered:
+    with requests.Session() as session:
+        return ask(session, Request("GET", url, {}, limit=limit), Deadline.after(seconds))
+
+
+def test_an_answer_comes_back_with_its_status_and_the_beginning_of_its_body() -> None:
+    with WebServer() as server:
+        server.on("/", answer(503, "x" * 2000, {"Retry-After": "30"}))
+        assert fetch(server.url()) == Answer(503, b"x" * 1000, 30)
+
+
+def test_an_endless_body_is_cut_and_a_body_that_nobody_wants_is_not_read() -> None:
+    with WebServer() as server:
+        server.on("/", endless(head(200)))
+        assert fetch(server.url()) == Answer(200, b"x" * 1000)
+        assert fetch(server.url(), limit=0) == Answer(200)
+
+
+def test_a_body_that_is_cut_off_is_no_answer() -> None:
+    with WebServer() as server:
+        server.on("/", [*answer(200, "x", length=9), CLOSE])
+        fetched = fetch(server.url())
+    assert isinstance(fetched, Unanswered)
+    assert fetched.arrived
+    assert server.url() not in fetched.error
+
+
+@pytest.mark.parametrize("script", [drip(head(200) * 9), drip(head(200, {"Content-Length": "999"}) + b"x" * 999)])
+def test_headers_and_bodies_that_drip_end_at_the_deadline(script: object) -> None:
+    with WebServer() as server:
+        server.on("/", script)  # type: ignore[arg-type]
+        assert fetch(server.url(), seconds=0.4) == Unanswered("no answer within 0.4 s", arrived=True)
+
+
+def test_a_name_that_takes_too_long_to_resolve_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def hang(*args: object, **kwargs: object) -> list[object]:
+        stop.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    fetched = fetch("http://name.example/", seconds=0.2)
+    stop.set()
+    assert fetched == Unanswered("no answer within 0.2 s", arrived=True)
+
+
+def test_a_name_that_does_not_resolve_is_certain_not_to_have_been_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    assert fetch("http://name.example/") == Unanswered("name or service not known", arrived=False)
+
+
+def test_a_connection_that_is_reset_may_have_taken_the_request() -> None:
+    with WebServer() as server:
+        server.on("/", [RESET])
+        assert fetch(server.url()) == Unanswered("connection reset", arrived=True)
+
+
+def test_what_goes_wrong_in_our_own_code_is_raised_to_the_caller() -> None:
+    with requests.Session() as session, pytest.raises(TypeError):
+        ask(session, Request("GET", "http://127.0.0.1/", {}, params=None), Deadline.after(5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7), (" 0 ", 0), ("99999999999999999999", 3600), ("-1", None), ("²", None), ("", None)]
+)
+def test_retry_after_is_read_in_seconds(header: str, seconds: int | None) -> None:
+    assert _seconds(header) == seconds
+
+
+@given(st.text())
+def test_retry_after_is_never_more_than_an_hour_whatever_it_says(header: str) -> None:
+    assert (_seconds(header) or 0) in range(3601)
