@@ -13,7 +13,10 @@ import pytest
 from pom_cli.errors import StoreError
 from pom_cli.mesh import instance
 
-ASK = "import sys; from pathlib import Path; from pom_cli.mesh import instance; print(instance.identity(Path(sys.argv[1])))"
+ASK = (
+    "import sys; from pathlib import Path; from pom_cli.mesh import instance;"
+    " print(instance.identity(Path(sys.argv[1])))"
+)
 
 
 def test_it_is_made_on_first_use_and_then_stays(tmp_path: Path) -> None:
