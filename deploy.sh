@@ -30,21 +30,28 @@ say() { printf '%s\n' "$*"; }
 warn() { printf 'deploy: %s\n' "$*" >&2; }
 die() { warn "$*"; exit 1; }
 wrong() { warn "$* (./deploy.sh --help says more)"; exit 2; }
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"; }
 
 # ---- here: what is deployed -------------------------------------------------
 
-# The release's name: its version and a digest of all that goes into it, so that the same files are the same release.
-release_name() {
-    local version digest
-    version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' pom_cli/__init__.py)
-    digest=$(source_files | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-12)
-    say "$version-$digest"
-}
+# This half keeps to what a Mac has, too: bash 3.2, and no option that only GNU's tools know.
 
-source_files() {
-    find pyproject.toml README.md LICENSE requirements.lock deploy.sh pom_cli timers -type f \
-        ! -path '*/__pycache__/*' ! -name '*.pyc' -print0
+# Copies all that goes into a release, and nothing that an earlier build left in the checkout. Prints the release's name:
+# its version and a digest of those files, so that the same files are the same release.
+take_source() { # FOLDER
+    python3 - "$1" <<'PYTHON'
+import hashlib, pathlib, re, shutil, sys
+digest = hashlib.sha256()
+found = [pathlib.Path(name) for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.lock", "deploy.sh")]
+found += [path for folder in ("pom_cli", "timers") for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+for path in sorted(path for path in found if path.suffix != ".pyc"):
+    digest.update(f"{path} {path.stat().st_size}\n".encode() + path.read_bytes())
+    target = pathlib.Path(sys.argv[1], path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
+version = re.search('^__version__ = "(.*)"$', pathlib.Path("pom_cli/__init__.py").read_text(), re.MULTILINE)
+print(f"{version[1]}-{digest.hexdigest()[:12]}")
+PYTHON
 }
 
 tools() { # Python with pip, the one of this machine where it has it
@@ -57,13 +64,10 @@ tools() { # Python with pip, the one of this machine where it has it
     fi
 }
 
-# One wheel for every host. Built from a copy, so that nothing left in the checkout by an earlier build comes along.
-build_wheel() {
+build_wheel() { # one for every host
     [ ! -d "$WORK/wheel" ] || return 0
     tools
     say "building the wheel of $RELEASE"
-    mkdir -p "$WORK/source"
-    source_files | tar -c --null -T - | tar -x -C "$WORK/source"
     "${PIP[@]}" wheel -qq --no-deps -w "$WORK/wheel.part" "$WORK/source" || die "the wheel cannot be built"
     mv "$WORK/wheel.part" "$WORK/wheel"
 }
@@ -77,7 +81,7 @@ gather_wheels() {
     for minor in $(seq "$libc" -1 17); do options+=(--platform "manylinux_2_${minor}_$machine"); done
     "${PIP[@]}" download -qq --only-binary=:all: --require-hashes --implementation cp --python-version "$python" \
         --abi "cp${python/./}" --abi abi3 --abi none "${options[@]}" --platform "manylinux2014_$machine" \
-        -r requirements.lock -d "$folder.part" || return 1
+        -r "$WORK/source/requirements.lock" -d "$folder.part" || return 1
     mv "$folder.part" "$folder"
 }
 
@@ -89,10 +93,12 @@ remote() { # HOST COMMAND...
 }
 
 as_root() { # HOST COMMAND: one line for the remote shell
-    local sudo=
-    [ "${FACT[$1.uid]:-0}" = 0 ] || sudo='sudo -n '
+    local sudo='sudo -n '
+    [ "$(fact "$1" uid)" != 0 ] || sudo=''
     remote "$1" "$sudo$2"
 }
+
+fact() { sed -n "s/^$2=//p" "$WORK/facts/$1"; } # HOST NAME: what the survey found out
 
 facts() { # run on the host, before anything else
     cat <<'FACTS'
@@ -110,28 +116,26 @@ echo done=yes
 FACTS
 }
 
-survey() { # HOST: fills FACT, or says why the host cannot be used
-    local host=$1 line
-    while IFS= read -r line; do
-        [[ $line != *=* ]] || FACT[$host.${line%%=*}]=${line#*=}
-    done < <(facts | remote "$host" sh)
-    local python=${FACT[$host.python]:-none}
-    if [ "${FACT[$host.done]:-}" != yes ]; then warn "$host: cannot be reached"; return 1; fi
-    if [ "${FACT[$host.root]:-}" != yes ]; then warn "$host: sudo without a password is needed"; return 1; fi
-    if [ "${FACT[$host.systemd]:-}" != yes ]; then warn "$host: it is not run by systemd"; return 1; fi
-    if [ "$python" = none ] || [ "${python#3.}" -lt 11 ]; then
-        warn "$host: /usr/bin/python3 is $python, and 3.11 or newer is needed"; return 1
-    fi
-    FACT[$host.release]=$RELEASE-py$python
-    FACT[$host.state]=$(as_root "$host" sh <<STATE
-test ! -e $OPT/releases/${FACT[$host.release]}/complete || echo installed
-test ! -e /etc/pom/pom.toml || echo config
-test ! -e /etc/pom/env || echo env
+survey() { # HOST: gathers its facts, or says why it cannot be used
+    local host=$1 python facts=$WORK/facts/$1
+    facts | remote "$host" sh >"$facts" || true
+    python=$(fact "$host" python)
+    if [ "$(fact "$host" "done")" != yes ]; then warn "$host: cannot be reached"; return 1; fi
+    if [ "$(fact "$host" root)" != yes ]; then warn "$host: sudo without a password is needed"; return 1; fi
+    if [ "$(fact "$host" systemd)" != yes ]; then warn "$host: it is not run by systemd"; return 1; fi
+    case $python in
+        3.1[1-9] | 3.[2-9][0-9]) ;;
+        *) warn "$host: /usr/bin/python3 is ${python:-not there}, and 3.11 or newer is needed"; return 1 ;;
+    esac
+    as_root "$host" sh >>"$facts" <<STATE
+echo release=$RELEASE-py$python
+test ! -e $OPT/releases/$RELEASE-py$python/complete || echo has-release=yes
+test ! -e /etc/pom/pom.toml || echo has-config=yes
+test ! -e /etc/pom/env || echo has-env=yes
 STATE
-    )
 }
 
-has() { [[ " ${FACT[$1.state]//$'\n'/ } " == *" $2 "* ]]; }
+has() { [ "$(fact "$1" "has-$2")" = yes ]; }
 
 url_host() { case $1 in *:*) say "[$1]" ;; *) say "$1" ;; esac; }
 
@@ -150,6 +154,7 @@ api_token() { # one for all hosts of this deployment: that of a host which has o
 first_env() {
     if [ -n "$ENV_FILE" ]; then
         cat "$ENV_FILE"
+        say ''
         ! grep -q '^POM_API_TOKEN=' "$ENV_FILE" || return 0
     else
         say '# Secrets, KEY=value: read by systemd for the timers, and by pom itself where its user may read this file.'
@@ -161,10 +166,12 @@ first_env() {
 }
 
 first_config() { # HOST: the other hosts of this deployment are its peers
-    local host=$1 name=${FACT[$1.name]} listen
-    listen=$(url_host "${FACT[$1.address]}"):$PORT
+    local host=$1 name listen
+    name=$(fact "$host" name)
+    listen=$(url_host "$(fact "$host" address)"):$PORT
     if [ -n "$CONFIG_FILE" ]; then
         cat "$CONFIG_FILE"
+        say ''
         [ ${#ALL[@]} -gt 1 ] || return 0
         grep -q '^ *\[serve\]' "$CONFIG_FILE" || printf '\n[serve]\nlisten = "%s"\n' "$listen"
         grep -q '^ *\[peers[].]' "$CONFIG_FILE" || peer_tables "$host"
@@ -207,47 +214,50 @@ CONFIG
 }
 
 peer_tables() { # HOST
-    local other name taken=' '
+    local other name address taken=' '
     for other in "${ALL[@]}"; do
-        [ "$other" != "$1" ] || continue
-        name=${FACT[$other.name]//[^A-Za-z0-9_.-]/-}
-        [[ $taken != *" $name "* ]] || name=$name-${FACT[$other.address]//[^A-Za-z0-9]/-}
-        taken+="$name "
-        printf '\n[peers.%s]\nurl = "http://%s:%s"\nssh = "%s"\n' \
-            "${name//./-}" "$(url_host "${FACT[$other.address]}")" "$PORT" "$other"
+        address=$(fact "$other" address)
+        if [ "$other" = "$1" ] || [ -z "$address" ]; then continue; fi
+        name=$(fact "$other" name | tr -c 'A-Za-z0-9_\n' -)
+        case $taken in *" $name "*) name=$name-$(printf %s "$address" | tr -c 'A-Za-z0-9' -) ;; esac
+        taken="$taken$name "
+        printf '\n[peers.%s]\nurl = "http://%s:%s"\nssh = "%s"\n' "$name" "$(url_host "$address")" "$PORT" "$other"
     done
 }
 
 # ---- here: one host after the other -----------------------------------------
 
 upload() { # HOST: the bundle, into a folder of root's
-    local host=$1 bundle=$WORK/bundle
+    local host=$1 bundle=$WORK/bundle kind
     rm -rf "$bundle"
     mkdir -p "$bundle/etc"
-    cp -r deploy.sh requirements.lock timers "$bundle/"
-    chmod -R go-w "$bundle"; chmod 700 "$bundle/etc"
+    cp -R "$WORK/source/deploy.sh" "$WORK/source/requirements.lock" "$WORK/source/timers" "$bundle/"
+    chmod 700 "$bundle/etc"
     has "$host" config || first_config "$host" >"$bundle/etc/pom.toml" || return 1
     has "$host" env || first_env >"$bundle/etc/env" || return 1
-    if ! has "$host" installed; then
+    if ! has "$host" release; then
+        kind=$(fact "$host" python)-$(fact "$host" machine)-$(fact "$host" libc)
         build_wheel
-        gather_wheels "${FACT[$host.python]}" "${FACT[$host.machine]}" "${FACT[$host.libc]}" || return 1
-        cp -r "$WORK/wheels-${FACT[$host.python]}-${FACT[$host.machine]}-${FACT[$host.libc]}" "$bundle/wheels"
+        gather_wheels "$(fact "$host" python)" "$(fact "$host" machine)" "$(fact "$host" libc)" || return 1
+        cp -R "$WORK/wheels-$kind" "$bundle/wheels"
         cp "$WORK"/wheel/*.whl "$bundle/wheels/"
-        own_requirement >>"$bundle/requirements.lock"
+        own_requirement "$WORK"/wheel/*.whl >>"$bundle/requirements.lock"
     fi
-    tar -C "$bundle" --owner=0 --group=0 -cf - . |
-        as_root "$host" "sh -c 'mkdir -p $OPT && mkdir -m 0700 $INCOMING && tar -xf - -C $INCOMING'"
+    COPYFILE_DISABLE=1 tar -C "$bundle" -cf - . |
+        as_root "$host" "sh -c 'mkdir -p $OPT && mkdir -m 0700 $INCOMING && tar -xf - --no-same-owner -C $INCOMING'"
 }
 
-own_requirement() { # our own wheel, with its hash, as one more line of the lock
-    local wheel
-    wheel=$(basename "$WORK"/wheel/*.whl)
-    say "pom-cli==$(cut -d- -f2 <<<"$wheel") --hash=sha256:$(sha256sum <"$WORK/wheel/$wheel" | cut -d' ' -f1)"
+own_requirement() { # WHEEL: as one more line of the lock, with its hash
+    python3 - "$1" <<'PYTHON'
+import hashlib, pathlib, sys
+wheel = pathlib.Path(sys.argv[1])
+print(f"pom-cli=={wheel.name.split('-')[1]} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
+PYTHON
 }
 
 deploy_to() { # HOST
-    say "== $1 (${FACT[$1.name]}: ${FACT[$1.machine]}, Python ${FACT[$1.python]}, ${FACT[$1.address]})"
-    upload "$1" && as_root "$1" "bash $INCOMING/deploy.sh on-host install ${FACT[$1.release]} $INCOMING" </dev/null
+    say "== $1 ($(fact "$1" name): $(fact "$1" machine), Python $(fact "$1" python), $(fact "$1" address))"
+    upload "$1" && as_root "$1" "bash $INCOMING/deploy.sh on-host install $(fact "$1" release) $INCOMING" </dev/null
 }
 
 examine() { # HOST...: once all are there, whether they see each other, too
@@ -260,7 +270,7 @@ examine() { # HOST...: once all are there, whether they see each other, too
 
 deploy() {
     local host failed=() usable=() deployed=()
-    RELEASE=$(release_name)
+    RELEASE=$(take_source "$WORK/source")
     INCOMING=$OPT/incoming-$$-$RANDOM
     for host in "${ALL[@]}"; do
         if survey "$host"; then usable+=("$host"); else failed+=("$host"); fi
@@ -285,8 +295,8 @@ ask_hosts() { # VERB HOST...: run one of the host's own verbs on each
     local verb=$1 host code=0; shift
     for host in "$@"; do
         say "== $host"
-        if FACT[$host.uid]=$(remote "$host" 'id -u' </dev/null); then
-            as_root "$host" "bash -s on-host $verb" <"$SELF" || code=1
+        if facts | remote "$host" sh >"$WORK/facts/$host"; then
+            as_root "$host" "bash -s on-host $verb" <deploy.sh || code=1
         else
             warn "$host: cannot be reached"
             code=1
@@ -308,7 +318,8 @@ try_out() {
     fi
     if [ ! -e .pom/pom.toml ]; then
         STATE_DIRECTORY=$PWD/.pom/data "$pom" --config .pom/pom.toml init "$@"
-        sed -i 's/^# \(data_dir = "[^"]*"\).*/\1/' .pom/pom.toml # the checkout's own, whoever runs it
+        # The checkout's own data folder, in whatever environment it is used later.
+        sed 's/^# \(data_dir = "[^"]*"\).*/\1/' .pom/pom.toml >.pom/.pom.toml && mv .pom/.pom.toml .pom/pom.toml
     fi
     "$pom" --config .pom/pom.toml config check
     say "try it: export POM_CONFIG=$PWD/.pom/pom.toml; $pom check; $pom status; $pom serve"
@@ -586,7 +597,6 @@ if [ "${1:-}" = on-host ]; then
     exit
 fi
 
-SELF=$(readlink -f "$0")
 GO_ON=no CONFIG_FILE='' ENV_FILE='' VERB=deploy ARGUMENTS=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -594,7 +604,8 @@ while [ $# -gt 0 ]; do
         --all) GO_ON=yes ;;
         --config | --env)
             if [ ! -f "${2:-}" ] || [ ! -r "$2" ]; then wrong "$1: '${2:-}' is no file that can be read"; fi
-            if [ "$1" = --config ]; then CONFIG_FILE=$(readlink -f "$2"); else ENV_FILE=$(readlink -f "$2"); fi
+            case $2 in /*) FILE=$2 ;; *) FILE=$PWD/$2 ;; esac
+            if [ "$1" = --config ]; then CONFIG_FILE=$FILE; else ENV_FILE=$FILE; fi
             shift ;;
         -*) wrong "$1 is not an option" ;;
         local | rollback | status) if [ ${#ARGUMENTS[@]} = 0 ] && [ "$VERB" = deploy ]; then VERB=$1; else ARGUMENTS+=("$1"); fi ;;
@@ -603,12 +614,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-cd "$(dirname "$SELF")"
+cd "$(dirname "${BASH_SOURCE[0]}")"
 if [ "$VERB" = local ]; then try_out "${ARGUMENTS[@]:-https://example.com}"; exit; fi
 
-declare -A FACT=()
 PIP=()
-WORK=$(mktemp -d)
+WORK=$(mktemp -d /tmp/pom-deploy.XXXXXX) # not below $TMPDIR: a socket's path must be short
+mkdir "$WORK/facts"
 read -r -a SSH <<<"${POM_SSH:-ssh}"
 # One connection a host, shared by all that is done there; a host that is gone is noticed.
 SSH+=(-o ControlMaster=auto -o "ControlPath=$WORK/%C" -o ControlPersist=60 -o ConnectTimeout=10 -o ServerAliveInterval=15)

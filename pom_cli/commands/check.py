@@ -41,7 +41,7 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     if urls:
         report = _merged(report, _look_only(_adhoc(urls, [word for word in named if word in KINDS]), now))
     if not urls or any(word not in KINDS for word in named):
-        loaded = session.config_for_timer(context) if due else session.config(context)
+        loaded = session.config_for_timer(context) if due and not dry_run else session.config(context)
         broken = loaded.broken
         jobs = _named(loaded, named)
         if dry_run:

@@ -24,36 +24,43 @@ def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json
     loaded = session.config(context)
     chosen = [target.name for target in session.targets(loaded, names)] if names else []
     while True:
-        found, trends = _look(loaded, chosen)
-        _show(found, trends, as_json, watch)
+        found, trends, late = _look(loaded, chosen, as_json)
+        _show(found, trends, late, as_json, watch)
         if not watch:
             return _code(found)
         time.sleep(5)
 
 
-def _look(loaded: "Config", names: list[str]) -> tuple[dict[str, Any], dict[str, list[float | None]]]:
-    """The overview and, for a terminal, each target's latency by hour over the last day."""
+def _look(
+    loaded: "Config", names: list[str], as_json: bool
+) -> tuple[dict[str, Any], dict[str, list[float | None]], list[str]]:
+    """The overview; for a terminal each target's latency by hour over the last day; and the kinds that are overdue."""
     from pom_cli import store
+    from pom_cli.mesh import overdue
     from pom_cli.views import overview
 
-    now = session.now()
+    now, table = session.now(), session.on_terminal()
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
     if db is None:
-        return overview.empty(loaded, now, names), {}
+        return overview.empty(loaded, now, names), {}, []
     try:
         with store.faults(path), store.snapshot(db):
-            found = overview.status(db, loaded, now, names)
-            trends = overview.trends(db, loaded, now, names) if session.on_terminal() else {}
-        return found, trends
+            found = overview.status(db, loaded, now, names, latencies=as_json or table)
+            trends = overview.trends(db, loaded, now, names) if table and not as_json else {}
+            runs = {} if as_json else overdue.runs(db, loaded, now)
+        return found, trends, [kind for kind, run in runs.items() if run["overdue"]]
     finally:
         db.close()
 
 
-def _show(found: dict[str, Any], trends: dict[str, list[float | None]], as_json: bool, watch: bool) -> None:
+def _show(
+    found: dict[str, Any], trends: dict[str, list[float | None]], late: list[str], as_json: bool, watch: bool
+) -> None:
     if as_json:
         session.print_json(found)
-    elif session.on_terminal():
+        return
+    if session.on_terminal():
         from pom_cli.views import screen
 
         screen.show(found, trends, clear=watch)
@@ -62,6 +69,8 @@ def _show(found: dict[str, Any], trends: dict[str, list[float | None]], as_json:
 
         for line in render.status_lines(found):
             click.echo(line)
+    if late:
+        click.echo(f"overdue: {', '.join(late)}; are the timers running? See pom doctor")
 
 
 def _code(found: dict[str, Any]) -> int:

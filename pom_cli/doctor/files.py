@@ -7,6 +7,7 @@ from shlex import quote
 from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
 from pom_cli.frozen import dataclass
 
+STATE = "/var/lib/pom"  # StateDirectory= of the units
 USER = "pom"  # whom systemd runs an installed PoM as
 LEAST_BYTES = 100 << 20  # the database grows by a few MiB a month; mail logs and journals fill disks faster
 
@@ -42,7 +43,7 @@ def modes(patient: Patient) -> list[Point]:
     if user is None:
         return [fault(f"there is no user {USER}, whom the timers run as", "deploy again: ./deploy.sh HOST")]
     found = [*_config_modes(patient.path, user), *_env_modes(patient.path.with_name("env"), patient)]
-    return [*found, *_data_modes(data, user)]
+    return [*found, *_data_modes(data, user, patient.installed)]
 
 
 def disk(patient: Patient) -> list[Point]:
@@ -108,12 +109,15 @@ def _env_modes(path: Path, patient: Patient) -> list[Point]:
     return [ok(f"{path}: closed to others ({mode & 0o777:04o})")]
 
 
-def _data_modes(data: Path, user: Account) -> list[Point]:
+def _data_modes(data: Path, user: Account, installed: bool = False) -> list[Point]:
     try:
         folder = data.stat()
     except OSError:
         return []  # told by the examination of the disk
     cure = f"chown -R {user.name}:{user.name} {quote(str(data))}"
+    if installed and not str(data).startswith(STATE):
+        told = f"{data}: systemd lets PoM write below {STATE} alone"
+        return [fault(told, f"systemctl edit each unit: [Service] ReadWritePaths={data}; or set data_dir to {STATE}")]
     if not may(folder, user, 7):
         return [fault(f"{data}: user {user.name} may not write there", cure)]
     foreign = _foreign(data, user)

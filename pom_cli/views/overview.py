@@ -22,17 +22,22 @@ WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta
 INSTANCE_ALERTS = ("monitoring-offline", "checks-overdue", "delivery-failed", "config-broken")
 
 
-def status(db: sqlite3.Connection, config: Config, now: datetime, names: Iterable[str] = ()) -> dict[str, Any]:
-    """`/api/status`: only what the config names today. `names` picks targets, all for none."""
+def status(
+    db: sqlite3.Connection, config: Config, now: datetime, names: Iterable[str] = (), latencies: bool = True
+) -> dict[str, Any]:
+    """`/api/status`: only what the config names today. `names` picks targets, all for none.
+
+    Without `latencies` the latency of the last day, which costs the most, is left unknown.
+    """
     chosen = list(names)
     wanted = chosen or list(config.targets)
     stored = results.load(db)
     alerts = [alert for alert in alert_rows.load(db).values() if configured(config, alert.target, alert.alert)]
-    found = targets(db, config, [config.targets[name] for name in wanted], stored, alerts, now)
+    found = targets(db, config, [config.targets[name] for name in wanted], stored, alerts, now, latencies)
     return {
         "instance": config.instance.name,
         "generated_at": utc(now),
-        "status": worst(Status(one["status"]) for one in found).value,
+        "status": worst(Status(one["status"]) for one in found).value if found else OPERATIONAL.value,
         "offline": any(alert.alert == "monitoring-offline" and alert.open for alert in alerts),
         "targets": found,
         "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, chosen)],
@@ -95,11 +100,13 @@ def targets(
     stored: Mapping[Key, Stored],
     alerts: Sequence[Alert],
     now: datetime,
+    latencies: bool = True,
 ) -> list[dict[str, Any]]:
     """One TARGET of the API each."""
     health = health_series(wanted, stored)
     uptime = reading.sums(db, health, WINDOWS.values(), now)
-    recent = reading.latencies_of(db, [one for one, _ in health.values()], now - WINDOWS["24h"])
+    ones = [one for one, _ in health.values()] if latencies else []
+    recent = reading.latencies_of(db, ones, now - WINDOWS["24h"])
     open_ = [alert for alert in alerts if alert.open and alert.incident is not None]
     running = reading.incidents(db, now, [alert.incident for alert in open_ if alert.incident is not None])
     found = []
@@ -111,7 +118,7 @@ def targets(
                 "url": target.url,
                 **_standing(target, stored),
                 "uptime": _uptime(uptime.get(target.name, [Sums()] * len(WINDOWS))),
-                "latency": latency_json(db, one[0], recent[one[0].id], now) if one else dict(_NO_LATENCY),
+                "latency": latency_json(db, one[0], recent[one[0].id], now) if one and ones else dict(_NO_LATENCY),
                 "incident": _worst_incident(target.name, running, now),
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PYTHON = sys.executable
-POM = [PYTHON, "-m", "pom_cli"]
+# The installed command where there is one: it is what timers start.
+POM = [found] if (found := shutil.which("pom", path=Path(PYTHON).parent)) else [PYTHON, "-m", "pom_cli"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ The tests share two machines and go through their life in order; each leaves bot
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -42,8 +43,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     boxes.need()
     folder = tmp_path_factory.mktemp("lab")
     # Not below the test's own folder: machines are big, and pytest keeps the last few.
-    places = [Path(f"/var/tmp/pom-test-{folder.parent.name}") / name for name in ("hetzner", "astra")]
-    lab = Lab(folder, (Box(places[0]), Box(places[1], "deploy")))
+    place = Path(tempfile.mkdtemp(prefix="pom-test-", dir="/var/tmp"))
+    lab = Lab(folder, (Box(place / "hetzner"), Box(place / "astra", "deploy")))
     try:
         lab.start()
         # Debian's bare python3: neither venv's bootstrap nor pip.
@@ -53,7 +54,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
     finally:
         lab.stop()
-        places[0].parent.rmdir()
+        place.rmdir()
 
 
 @pytest.fixture(scope="module")
@@ -375,7 +376,7 @@ def test_while_one_api_crashes_in_a_loop_its_checks_go_on_and_the_other_host_mee
     )
     _no_address_yet(hetzner)
     _a_release_that_crashes_at_start(lab, hetzner, astra)
-    until(lambda: len(beats(astra, begun)) >= 2, 130)
+    until(lambda: beats(astra, begun + 30), 130)
     assert int(astra.shown(SERVICE, "NRestarts")["NRestarts"]) >= 3
     assert {astra.active(timer) for timer in TIMERS} == {"active"}
     astra.sh(f"rm -r {drop_in}; systemctl daemon-reload; systemctl restart pom")
@@ -432,6 +433,8 @@ def test_after_a_reboot_and_after_a_power_cut_all_runs_again(hetzner: Box, astra
         assert failed(box) == ""
     until(lambda: hetzner.query("SELECT count(*) FROM runs WHERE command = 'prune'")[0][0] > pruned)
     hetzner.sh(f"rm -r {drop_in}; systemctl daemon-reload")
+    for box in (hetzner, astra):
+        box.run("systemctl", "start", "pom-heartbeat")
     until(lambda: (peers(hetzner), peers(astra)) == ({"astra": "alive"}, {"hetzner": "alive"}), 90)
 
 
@@ -511,8 +514,7 @@ def _with_a_new_schema(checkout: Path) -> None:
 # ---- over the whole time -------------------------------------------------------------------------------------------
 
 
-def test_the_heartbeat_came_every_minute_while_pom_ran(hetzner: Box, astra: Box) -> None:
+def test_the_heartbeat_came_on_the_minute_and_every_run_ended(hetzner: Box, astra: Box) -> None:
     for box in (hetzner, astra):
-        sharp = [at for at in beats(box) if at % 60 < 3]
-        assert len(sharp) >= 2, "by its timer, on the minute"
+        until(lambda box=box: len({at // 60 for at in beats(box) if at % 60 < 5}) >= 2, 130)
         assert box.query("SELECT count(*) FROM runs WHERE ended_at IS NULL")[0][0] <= 1
