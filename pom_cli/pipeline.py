@@ -299,4 +299,5 @@ def _seen(
         "subject_summaries": {subject: one.state.verdicts[alert].summary for subject, one in bad.items()},
         "last_good": good,
         "views": vantage.words(network, first.key.target, alert),
+        "network": network.proof,
     }

@@ -27,7 +27,8 @@ def written(span: timedelta) -> str:
     """A timedelta as the config writes it, to the millisecond: `5m`, `1h30m`, `500ms`; what `duration` reads."""
     left = round(span / timedelta(milliseconds=1))
     parts = []
-    for unit, size in _WRITTEN:
+    # Days from two on: a day is written "24h", as people write it in a row of hours.
+    for unit, size in _WRITTEN if span >= timedelta(days=2) else _WRITTEN[1:]:
         count, left = divmod(left, size)
         parts += [f"{count}{unit}"] if count else []
     return "".join(parts) or "0s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -148,6 +149,7 @@ class Box:
         self._kill()
         tool("start", self.folder)
         self.facts["PID"] = self._leader()
+        tool("netns", "ip", "neigh", "flush", "all")  # its network card is another one now
 
     def _kill(self) -> None:
         supervisor = int((self.folder / "state" / "supervisor").read_text().split()[0])
@@ -163,6 +165,8 @@ class Lab:
     folder: Path
     boxes: tuple[Box, Box]
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    postmark_url: str = ""
+    site_url: str = ""
 
     @property
     def gateway(self) -> str:
@@ -177,15 +181,19 @@ class Lab:
         (self.folder / "ssh_config").write_text(text)
         self.site(200)
         here = Path(__file__).parent
-        self._serve("postmark", str(here / "postmark_server.py"), "8025", "--host", self.gateway, "--token", "pm-token")
-        self._serve("site", "-c", _SITE, self.gateway, str(self.folder / "site-status"))
+        stand_in = [str(here / "postmark_server.py"), "0", "--host", self.gateway, "--token", "pm-token"]
+        self.postmark_url = self._serve("postmark", *stand_in)
+        self.site_url = self._serve("site", "-c", _SITE, self.gateway, str(self.folder / "site-status"))
 
-    def _serve(self, name: str, *words: str) -> None:
-        with (self.folder / f"{name}.log").open("w") as log:
+    def _serve(self, name: str, *words: str) -> str:
+        """A server in the machines' network, at a port of its own choice; gives its URL."""
+        path = self.folder / f"{name}.log"
+        with path.open("w") as log:
             command = [TOOL, "netns", sys.executable, "-u", *words]
             process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, text=True)
         self.processes.append(process)
-        until(lambda: "listening" in (self.folder / f"{name}.log").read_text())
+        found: str = until(lambda: re.findall(r"listening at (http://[0-9.:]+)", path.read_text()))[0]
+        return found
 
     def stop(self) -> None:
         for process in self.processes:
@@ -222,8 +230,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
     def log_message(self, *args): pass
-server = http.server.ThreadingHTTPServer((sys.argv[1], 8080), Handler)
-print("listening", flush=True)
+server = http.server.ThreadingHTTPServer((sys.argv[1], 0), Handler)
+print(f"listening at http://{sys.argv[1]}:{server.server_port}", flush=True)
 server.serve_forever()
 """
 

@@ -211,7 +211,7 @@ MISTAKES = [
     ("[alerts]\ncooldown = inf", "alerts.cooldown: inf is not a duration like \"5m\""),
     ("[alerts]\nremind = ['6h', '1h']",
      f"alerts.remind: ['6h', '1h'] is not {RISING}"),
-    ("[alerts]\nremind = ['1s']", f"alerts.remind: ['1s'] is not {RISING}"),
+    ("[alerts]\nremind = ['0s']", f"alerts.remind: ['0s'] is not {RISING}"),
     ("[alerts]\nremind = false", f"alerts.remind: false is not {RISING}"),
     ("[alerts]\nchannels = ['email']",
      "alerts.channels: ['email'] is not a list of postmark, smtp, webhook, console"),

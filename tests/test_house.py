@@ -109,7 +109,7 @@ PURE = {
     "messages.runbook": {"model", "messages.procedures", "text"},
     "messages.wording": {"model", "messages.runbook", "text", "times"},
     "messages.compose": {"", "messages", "model", "messages.runbook", "text", "times", "messages.wording"},
-    "messages.facts": {"config", "model"},
+    "messages.facts": {"checks", "config", "model"},
     "mesh.beats": {"model", "mesh.answer", "times"},
     "mesh.answer": {"model", "alerting.silences", "text", "times"},
 }

@@ -262,6 +262,9 @@ def test_what_one_channel_refuses_for_good_goes_on_to_the_next(
     assert report.undelivered == 0
     assert any("delivered" in fault for fault in report.faults)
     assert ("moved", "postmark") in scene.rows("SELECT state, channel FROM outbox")
+    scene.environ["POM_POSTMARK_TOKEN"] = "secret-token"
+    scene.configure(text)
+    assert scene.run().faults == (), "what failed with another token says nothing of this one"
 
 
 def two_targets(postmark: PostmarkServer, web: WebServer, other: WebServer, offline: str = "") -> str:

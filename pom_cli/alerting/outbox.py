@@ -132,13 +132,16 @@ def enqueue(db: sqlite3.Connection, message: str, config: Config, now: datetime,
 
 
 def delivery_condition(db: sqlite3.Connection, config: Config) -> Condition:
-    """Is there a recipient whom a permanent fault keeps from being reached, on a channel in use."""
+    """Is there a recipient whom a permanent fault keeps from being reached, on a channel in use.
+
+    What failed with other credentials than those of today says nothing of today.
+    """
     alerts = config.alerts
     reached = {name: channels.load(name).recipients(alerts.settings[name], alerts.to) for name in alerts.channels}
     found = [
         (channel, recipient, error)
-        for channel, recipient, error in rows.newest_faults(db)
-        if recipient in reached.get(channel, ())
+        for channel, recipient, error, credentials in rows.newest_faults(db)
+        if recipient in reached.get(channel, ()) and credentials == fingerprint(channel, config)
     ]
     return Condition(
         target="",

@@ -70,7 +70,8 @@ def _post(
         return False
     from pom_cli.messages import compose as messages
 
-    subject, body = messages.compose(notices, config.instance.name, lambda notice: facts.of(config, notice), now)
+    trouble = getattr(db, "fault", "")
+    subject, body = messages.compose(notices, config.instance.name, lambda one: facts.of(config, one), now, trouble)
     outbox_rows.add_message(db, message, subject, body, messages.payload(notices, config.instance.name), now)
     return True
 

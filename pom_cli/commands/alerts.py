@@ -20,6 +20,7 @@ def command(context: click.Context, as_json: bool) -> int:
     Example: pom alerts test
     """
     if context.invoked_subcommand is not None:
+        context.meta["pom.json"] = as_json  # `pom alerts --json test` is `pom alerts test --json`
         return 0
     loaded = session.config(context)
     found, rows = _look(loaded)
@@ -27,7 +28,7 @@ def command(context: click.Context, as_json: bool) -> int:
         session.print_json({"alerts": found, "outbox": [_row_json(row) for row in rows]})
     else:
         _show(found, rows)
-    return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 1 if found or rows else 0
+    return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 0
 
 
 def _look(loaded: "Config") -> tuple[list[dict[str, Any]], "list[Row]"]:
@@ -73,8 +74,9 @@ def _row_json(row: "Row") -> dict[str, Any]:
 
 
 @command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def test(context: click.Context) -> int:
+def test(context: click.Context, as_json: bool) -> int:
     """Send one real message through the real path, and say what became of it."""
     from uuid import uuid4
 
@@ -83,7 +85,7 @@ def test(context: click.Context) -> int:
     from pom_cli.store import outbox as rows
     from pom_cli.times import ticking
 
-    loaded = session.config(context)
+    loaded, as_json = session.config(context), as_json or context.meta["pom.json"]
     database = session.database(loaded)
     now, message = session.now(), uuid4().hex
     try:
@@ -97,25 +99,29 @@ def test(context: click.Context) -> int:
         if not database.write(post):
             session.complain(["alerts.channels: nobody to tell; name at least one channel"])
             return 2
-        done = delivery.deliver(loaded, database, ticking(now), "stdout")
-        return _tell(rows.of_message(database.db, message), done.faults)
+        done = delivery.deliver(loaded, database, ticking(now), "stderr" if as_json else "stdout")
+        return _tell(rows.of_message(database.db, message), done.faults, as_json)
     finally:
         database.close()
 
 
-def _tell(sent: "list[Row]", faults: tuple[str, ...]) -> int:
+def _tell(sent: "list[Row]", faults: tuple[str, ...], as_json: bool) -> int:
     from pom_cli.views import render
 
-    for row in sent:
-        click.echo(render.outbox_line(row))
+    if as_json:
+        session.print_json({"outbox": [_row_json(row) for row in sent]})
+    else:
+        for row in sent:
+            click.echo(render.outbox_line(row))
     session.complain(faults)
     owed = [row for row in sent if row.state in ("queued", "given_up")]
     return 3 if owed or faults else 0
 
 
 @command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def retry(context: click.Context) -> int:
+def retry(context: click.Context, as_json: bool) -> int:
     """Try again what was given up, for instance once an address works again."""
     from functools import partial
 
@@ -123,14 +129,17 @@ def retry(context: click.Context) -> int:
     from pom_cli.store import outbox as rows
     from pom_cli.times import ticking
 
-    loaded = session.config(context)
+    loaded, as_json = session.config(context), as_json or context.meta["pom.json"]
     database = session.database(loaded)
     now = session.now()
     try:
         count = database.write(partial(rows.retry, now=now))
-        done = delivery.deliver(loaded, database, ticking(now), "stdout")
+        done = delivery.deliver(loaded, database, ticking(now), "stderr" if as_json else "stdout")
     finally:
         database.close()
-    click.echo(f"tried again: {count}; still undelivered: {done.undelivered}")
+    if as_json:
+        session.print_json({"tried": count, "undelivered": done.undelivered})
+    else:
+        click.echo(f"tried again: {count}; still undelivered: {done.undelivered}")
     session.complain(done.faults)
     return 3 if done.faults else 0

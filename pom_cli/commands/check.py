@@ -44,6 +44,8 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
         loaded = session.config_for_timer(context) if due and not dry_run else session.config(context)
         broken = loaded.broken
         jobs = _named(loaded, named)
+        if not jobs:
+            click.echo(f"nothing to check: no target has {' or '.join(named) or 'a check'}", err=True)
         if dry_run:
             report = _merged(report, _look_only(jobs, now))
         else:

@@ -76,4 +76,4 @@ def _show(
 def _code(found: dict[str, Any]) -> int:
     if any(alert["alert"] == "delivery-failed" for alert in found["alerts"]):
         return 3
-    return 0 if found["status"] == "operational" and not found["offline"] else 1
+    return 0 if found["status"] == "operational" and not found["alerts"] else 1

@@ -51,7 +51,8 @@ def command(
     if words[:1] == (RECORD,):
         if len(words) != 2:
             raise UsageError(f"record takes one target: pom test {RECORD} TARGET --passed N --failed N")
-        (target,) = _targets(loaded, words[1:])
+        named = session.targets(loaded, words[1:])
+        (target,) = _with(named, True, "tests to record", "", lambda one: "tests" in one.checks)
         runs = [_recorded(target.name, passed, failed, junit, clock())]
         _store(loaded, runs[0])
     elif passed is not None or failed is not None or junit is not None:
@@ -63,13 +64,22 @@ def command(
 
 def _targets(loaded: "Config", names: Sequence[str]) -> "list[Target]":
     """The targets of these names, all that have tests for none. Raises UsageError for one that has none."""
-    found = session.targets(loaded, names)
-    tested = [target for target in found if "tests" in target.checks]
-    if not tested or (names and len(tested) < len(found)):
-        name = next((target.name for target in found if "tests" not in target.checks), "NAME")
-        who = f"{name} has no" if names else "no target has"
-        raise UsageError(f"{who} tests to run: add a table [targets.{name}.tests] with a command to the config")
-    return tested
+    return _with(session.targets(loaded, names), bool(names), "tests to run", " with a command", _runs)
+
+
+def _runs(target: "Target") -> bool:
+    return "tests" in target.checks and bool(target.checks["tests"].settings.command)
+
+
+def _with(
+    found: "Sequence[Target]", named: bool, what: str, how: str, has: "Callable[[Target], bool]"
+) -> "list[Target]":
+    fit = [target for target in found if has(target)]
+    if not fit or (named and len(fit) < len(found)):
+        name = next((target.name for target in found if not has(target)), "NAME")
+        who = f"{name} has no" if named else "no target has"
+        raise UsageError(f"{who} {what}: add a table [targets.{name}.tests]{how} to the config")
+    return fit
 
 
 def _recorded(target: str, passed: int | None, failed: int | None, junit: Path | None, now: datetime) -> "Run":

@@ -109,9 +109,9 @@ def _is_fresh(sight: "Sight", answer: "PeerAnswer", fresh: timedelta) -> bool:
 
 
 def words(network: Network, target: str, alert: str) -> list[str]:
-    """What a notice tells of our own network, and of the peers' view where it is about health."""
+    """What a notice tells of the peers' view, where it is about health."""
     view_ = network.views.get(target) if alert == _ALERT else None
-    return [*([network.proof] if network.proof else []), *(view_.lines if view_ else ())]
+    return list(view_.lines) if view_ else []
 
 
 def held(db: sqlite3.Connection, config: Config, target: str, alert: str, network: Network, now: datetime) -> str:

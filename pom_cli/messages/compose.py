@@ -29,14 +29,17 @@ _REASONS = ("new", "worse", "changed", "reminder", "recovered")
 _FACT = {"route": "paths", "dns": "records", "tls-expiry": "hosts", "tls-failed": "hosts"}  # as the runbook calls them
 
 
-def compose(notices: Sequence[Notice], instance: str, facts: Facts, now: datetime) -> tuple[str, str]:
+def compose(
+    notices: Sequence[Notice], instance: str, facts: Facts, now: datetime, trouble: str = ""
+) -> tuple[str, str]:
     """Subject and body of the one message that carries all notices of a run: at least one.
 
     `facts` gives what the runbook may know of a notice's target; what was seen stands in the notice's own facts.
+    `trouble` is what is wrong with PoM's own database, "" for nothing.
     """
     ranked = rank(notices)
     instance = clean(instance, 30)
-    return _subject(ranked, instance), _body(ranked, instance, facts, now)
+    return _subject(ranked, instance), _body(ranked, instance, facts, now, trouble)
 
 
 def payload(notices: Sequence[Notice], instance: str) -> dict[str, Any]:
@@ -67,9 +70,10 @@ def _subject(ranked: Sequence[Notice], instance: str) -> str:
     return clean(f"[PoM {instance}] {headline(ranked[0])}", SUBJECT - len(more)) + more
 
 
-def _body(ranked: Sequence[Notice], instance: str, facts: Facts, now: datetime) -> str:
+def _body(ranked: Sequence[Notice], instance: str, facts: Facts, now: datetime, trouble: str) -> str:
     """In full as many as fit into half the room; the worst one's steps; a line for each other; then the other steps."""
-    end = _end(ranked[0], instance)
+    own = f"PoM's own database: {clean(trouble, 500)}\n\n" if trouble else ""
+    end = own + _end(ranked[0], instance)
     room = LIMIT - _NOTES - _size(end)
     told = _fitting((block(notice, instance, now) for notice in ranked[:DETAILED]), LIMIT // 2)
     room -= sum(map(_size, told))

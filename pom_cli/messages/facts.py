@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from pom_cli import checks
 from pom_cli.config import Config, Target
 from pom_cli.model import Notice
 
@@ -45,6 +46,9 @@ def _target(target: Target) -> dict[str, Any]:
         for name, prefix in (("url", "cors_"), ("origin", ""), ("method", ""))
     }
     facts["runbook"] = target.runbook
+    for kind, fact in (("routes", "paths"), ("dns", "records"), ("tls", "hosts")):
+        if kind in settings:
+            facts[fact] = checks.load(kind).subjects(settings[kind])
     facts["domain"] = getattr(settings.get("whois"), "domain", "")
     facts["test_ssh"] = getattr(settings.get("tests"), "ssh", "")
     facts["test_command"] = getattr(settings.get("tests"), "command", "")

@@ -80,6 +80,7 @@ def block(notice: Notice, instance: str, now: datetime) -> str:
         *_subjects(notice),
         f"From: {instance} at {_when(notice.at)}",
         *_views(notice),
+        *([f"Network: {clean(str(notice.facts['network']), 200)}"] if notice.facts.get("network") else []),
         *_last_good(notice, now),
     ]
     return "\n".join([headline(notice), "", *map(wrapped, lines)])

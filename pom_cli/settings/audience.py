@@ -54,7 +54,7 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
 
 def _rising(value: Any) -> tuple[timedelta, ...]:
     steps = tuple(duration(step) for step in value) if isinstance(value, list) else None
-    if steps is None or list(steps) != sorted(set(steps)) or any(step < timedelta(minutes=1) for step in steps):
+    if steps is None or list(steps) != sorted(set(steps)) or any(step < timedelta(seconds=1) for step in steps):
         raise ValueError
     return steps
 

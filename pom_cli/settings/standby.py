@@ -4,6 +4,7 @@ A typo must not stop the monitoring. Only timers' runs and `pom serve` go by it;
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,7 @@ from pom_cli.store import alerts as alert_rows
 from pom_cli.store.spare import Database
 
 COPY = "last-good.toml"
+_DATA_DIR = re.compile(r"""^\s*data_dir\s*=\s*(["'])(/[^"'\n]*)\1""", re.MULTILINE)
 ALERT = "config-broken"
 
 
@@ -33,13 +35,22 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     try:
         return replace(config.load(path, environ), broken=())
     except (ConfigError, UsageError) as error:
-        # What is broken cannot say where its data_dir is: the usual place is looked at.
-        copy = places.default_instance(path, environ)[1] / COPY
-        try:
-            stand_in = config.parse(copy.read_text(encoding="utf-8"), path, environ)
-        except (OSError, UnicodeDecodeError, ConfigError):
-            raise error from None
-        return replace(stand_in, broken=tuple(str(error).splitlines()))
+        for folder in _folders(path, environ):
+            try:
+                stand_in = config.parse((folder / COPY).read_text(encoding="utf-8"), path, environ)
+            except (OSError, UnicodeDecodeError, ConfigError):
+                continue
+            return replace(stand_in, broken=tuple(str(error).splitlines()))
+        raise
+
+
+def _folders(path: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Where the copy may be: in the data_dir that the broken file names, as far as it can be read, or the usual one."""
+    try:
+        named = _DATA_DIR.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        named = None
+    return [*([Path(named[2])] if named else []), places.default_instance(path, environ)[1]]
 
 
 def keep(loaded: Config, environ: Mapping[str, str]) -> str:

@@ -24,7 +24,13 @@ class DamagedError(StoreError):
     """The file is not a sound SQLite database."""
 
 
-def open_(path: Path) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection that knows why it is not the main file's, for the messages that are decided over it."""
+
+    fault = ""
+
+
+def open_(path: Path) -> Connection:
     """The database at `path`, made where there is none, migrated where it is older. Raises StoreError."""
     with faults(path):
         _make_folder(path.parent)
@@ -37,9 +43,9 @@ def open_(path: Path) -> sqlite3.Connection:
         return db
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> Connection:
     """A bare connection with this house's settings. Raises sqlite3.Error."""
-    db = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None)
+    db = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, factory=Connection)
     try:
         db.execute("PRAGMA journal_mode=TRUNCATE")
         db.execute("PRAGMA synchronous=FULL")
@@ -55,9 +61,11 @@ def open_reader(path: Path, busy_ms: int = BUSY_MS) -> sqlite3.Connection | None
     An ordinary connection with query_only, since `mode=ro` cannot roll back what a crash left half-written; and
     `mode=ro` only where this process may not write at all.
     """
-    if not path.exists():
-        return None
     with faults(path, busy_ms):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            return None
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
         mode = "rw" if writable else "ro"
         quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -169,11 +169,11 @@ def _rows(db: sqlite3.Connection, where: str, *values: Any) -> list[Row]:
     ]
 
 
-def newest_faults(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """(channel, recipient, error) where the newest row that has ended ended by a permanent fault."""
+def newest_faults(db: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
+    """(channel, recipient, error, credentials) where the newest row that has ended ended by a permanent fault."""
     rows = db.execute(
-        "SELECT channel, recipient, error FROM outbox WHERE id IN (SELECT max(id) FROM outbox"
+        "SELECT channel, recipient, ifnull(error, ''), credentials FROM outbox WHERE id IN (SELECT max(id) FROM outbox"
         " WHERE state <> 'queued' GROUP BY channel, recipient) AND state IN ('given_up', 'moved')"
         " ORDER BY channel, recipient"
     )
-    return [(channel, recipient, error or "") for channel, recipient, error in rows]
+    return rows.fetchall()

@@ -59,11 +59,13 @@ class Database:
                 aside = set_aside(self.main)
                 self.db = store.open_(self.main)
                 self.fault += f"; it was set aside as {aside}, and a new one begun"
+                self.db.fault = self.fault
                 return
             except (OSError, StoreError) as second:
                 self.fault += f"; it could not be set aside: {second}"
         self.path, self.db, doubt = _open_spare(self.main, self._environ)
         self.fault += doubt
+        self.db.fault = self.fault
 
     def _adopt_spare(self) -> None:
         path = spare_path(self.main, self._environ, make=False)
@@ -119,7 +121,7 @@ def _is_damaged(path: Path) -> bool:
         return True
 
 
-def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, sqlite3.Connection, str]:
+def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, store.Connection, str]:
     doubt = "; no spare place to write either: what this run finds is not remembered"
     path = spare_path(main, environ, make=True)
     if path is not None:

@@ -220,7 +220,8 @@ def percentile(ordered: Sequence[int], percent: float) -> float | None:
 
 def _worst_incident(name: str, running: Sequence[Incident], now: datetime) -> dict[str, Any] | None:
     own = [one for one in running if one.target == name]
-    first = min(own, key=lambda one: (one.started_at, one.id), default=None)
+    # One that somebody was told of goes before one that another explains.
+    first = min(own, key=lambda one: (not one.told, one.started_at, one.id), default=None)
     return incident_json(first, now) if first else None
 
 

@@ -12,7 +12,7 @@ ANSWER = (
 
 
 class Server(asyncio.Protocol):
-    """As bare as it can be, so that it is the client that is measured. It keeps connections alive where asked to."""
+    """As bare as it can be, so that it is the client that is measured. The client closes."""
 
     delay = 0.0
 
@@ -22,15 +22,12 @@ class Server(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while b"\r\n\r\n" in self.buffer:
-            head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-            close = b"connection: close" in head.lower()
-            asyncio.get_running_loop().call_later(self.delay, self.answer, close)
+            _, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+            asyncio.get_running_loop().call_later(self.delay, self.answer)
 
-    def answer(self, close: bool) -> None:
+    def answer(self) -> None:
         if not self.transport.is_closing():
             self.transport.write(ANSWER)
-            if close:
-                self.transport.close()
 
 
 async def main() -> None:

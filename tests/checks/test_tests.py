@@ -167,7 +167,6 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ("", 'command: missing; it must be a command like "/home/max/staging/run-tests.sh"'),
             ('command = " "', "command: ' ' is not a shell command of at most 4000 characters"),
             ('command = "a\\u0000b"', "command: 'a\\x00b' is not a shell command of at most 4000 characters"),
             ('command = "x"\nssh = "-oProxyCommand=reboot"', "ssh: '-oProxyCommand=reboot' is not a destination"),

@@ -28,11 +28,11 @@ CONFIG = """\
 to = ["ops@example.com"]
 from = "pom@example.com"
 cooldown = "1s"
-postmark = {{ url = "http://{gateway}:8025" }}
+postmark = {{ url = "{postmark}" }}
 [offline]
-witnesses = ["{gateway}:8025"]
+witnesses = ["{witness}"]
 [targets.shop]
-url = "http://{gateway}:8080/"
+url = "{site}/"
 health = {{ attempts = 1, timeout = "5s" }}
 routes = {{ paths = ["/"], attempts = 1 }}
 """
@@ -66,7 +66,7 @@ def clone(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(lab: Lab, clone: Path) -> str:
     """The first deployment to both; what it said."""
     config, env = lab.folder / "first.toml", lab.folder / "first.env"
-    config.write_text(CONFIG.format(gateway=lab.gateway))
+    config.write_text(CONFIG.format(postmark=lab.postmark_url, witness=lab.postmark_url[7:], site=lab.site_url))
     env.write_text("POM_POSTMARK_TOKEN=pm-token\n")
     hosts = [box.login for box in lab.boxes]
     done = lab.deploy(clone, "--config", str(config), "--env", str(env), *hosts)
@@ -280,7 +280,8 @@ def test_a_run_that_fails_itself_is_a_failed_unit_until_the_next_good_one(hetzne
     assert "pom-heartbeat.service" in failed(hetzner)
     assert hetzner.pom("doctor")[0] == 1
     hetzner.run("chmod", "640", "/var/lib/pom/pom.db")
-    hetzner.run("systemctl", "start", "pom-heartbeat")
+    # The checks too: their timers may have gone off in between.
+    hetzner.run("systemctl", "start", "pom-heartbeat", "pom-check@health", "pom-check@routes")
     assert failed(hetzner) == ""
 
 
@@ -365,7 +366,7 @@ def test_the_tests_are_reached_over_ssh_from_within_the_sandbox(hetzner: Box, as
 
 
 def test_while_one_api_crashes_in_a_loop_its_checks_go_on_and_the_other_host_meets_the_rest(
-    lab: Lab, hetzner: Box, astra: Box
+    lab: Lab, clone: Path, hetzner: Box, astra: Box
 ) -> None:
     begun = time.time()
     drop_in = "/run/systemd/system/pom.service.d"
@@ -375,7 +376,7 @@ def test_while_one_api_crashes_in_a_loop_its_checks_go_on_and_the_other_host_mee
         " systemctl daemon-reload; systemctl restart pom"
     )
     _no_address_yet(hetzner)
-    _a_release_that_crashes_at_start(lab, hetzner, astra)
+    _a_release_that_crashes_at_start(lab, clone, hetzner, astra)
     until(lambda: beats(astra, begun + 30), 130)
     assert int(astra.shown(SERVICE, "NRestarts")["NRestarts"]) >= 3
     assert {astra.active(timer) for timer in TIMERS} == {"active"}
@@ -396,10 +397,10 @@ def _no_address_yet(box: Box) -> None:
     box.run("systemctl", "restart", "pom")
 
 
-def _a_release_that_crashes_at_start(lab: Lab, box: Box, other: Box) -> None:
+def _a_release_that_crashes_at_start(lab: Lab, clone: Path, box: Box, other: Box) -> None:
     """It goes back by itself, and the other host never sees it."""
     before = [release(one) for one in (box, other)]
-    crashing = boxes.checkout(ROOT, lab.folder / "crashing")
+    crashing = boxes.checkout(clone, lab.folder / "crashing")
     with (crashing / "pom_cli" / "commands" / "serve.py").open("a") as file:
         file.write('\nraise RuntimeError("this release crashes at start")\n')
     done = lab.deploy(crashing, box.login, other.login)
@@ -445,7 +446,7 @@ def test_a_host_that_cannot_be_reached_leaves_the_others_as_they_are(lab: Lab, c
     before = release(hetzner)
     config = lab.folder / "ssh_config"
     config.write_text("Host gone\n    HostName 127.0.0.1\n    Port 1\n" + config.read_text())
-    changed = boxes.checkout(ROOT, lab.folder / "unreachable")
+    changed = boxes.checkout(clone, lab.folder / "unreachable")
     (changed / "pom_cli" / "marker.py").write_text("")
     done = lab.deploy(changed, "root@gone", hetzner.login)
     assert (done.returncode, "root@gone: cannot be reached" in done.stderr) == (1, True)
@@ -478,9 +479,11 @@ def test_a_config_that_is_gone_is_made_anew_and_what_is_there_is_left(lab: Lab, 
     astra.run("mv", "/root/kept.toml", "/etc/pom/pom.toml")
 
 
-def test_a_new_release_while_checks_run_migrates_after_a_backup_and_can_be_rolled_back(lab: Lab, hetzner: Box) -> None:
+def test_a_new_release_while_checks_run_migrates_after_a_backup_and_can_be_rolled_back(
+    lab: Lab, clone: Path, hetzner: Box
+) -> None:
     before, counted = release(hetzner), hetzner.query("SELECT count(*) FROM results")[0][0]
-    newer = boxes.checkout(ROOT, lab.folder / "newer")
+    newer = boxes.checkout(clone, lab.folder / "newer")
     _with_a_new_schema(newer)
     # Checks without a pause, as the timers would make them.
     hetzner.run("systemd-run", "-q", "--unit=busy", "-p", "User=pom", "bash", "-c",

@@ -55,7 +55,7 @@ def test_every_default_is_shown() -> None:
     values = shown.effective(parse(SHOP))
     assert values["instance"]["retention"] == "30d"
     assert values["serve"] == {"listen": "127.0.0.1:9100", "rate_limit": 60, "page": False}
-    assert values["alerts"]["remind"] == ["1h", "6h", "1d"]
+    assert values["alerts"]["remind"] == ["1h", "6h", "24h"]
     assert values["offline"] == {"witnesses": ["1.1.1.1:443", "9.9.9.9:443"]}
     assert values["targets"]["shop"]["health"]["timeout"] == "10s"
     assert values["targets"]["shop"]["tls"]["warn"] == "14d"

@@ -262,3 +262,14 @@ def test_the_api_goes_on_and_says_degraded_while_the_config_is_broken(pom: Pom, 
     assert health() == (200, "degraded")
     pom("check", "--due", config=good)
     assert health() == (200, "operational")
+
+
+@pytest.mark.parametrize("breaking", ["[targets.shop\n", "attempts = 1\n"])
+def test_the_copy_in_a_data_dir_that_only_the_config_names_is_found_by_the_broken_file(
+    pom: Pom, good: str, config_file: Write, tmp_path: Path, breaking: str
+) -> None:
+    text = f'[instance]\ndata_dir = "{tmp_path / "elsewhere"}"\n{good.replace("[instance]", "")}'
+    assert pom("check", "--due", config=text).code in (0, 1)
+    broken = pom("check", "--due", config=text + breaking)
+    assert broken.code == 2
+    assert "config-broken" in broken.out + broken.err

@@ -64,6 +64,7 @@ def test_on_a_full_disk_the_alert_is_sent_once_a_cooldown_and_the_fault_is_told(
     web.on("/", answer(500))
     report = scene.run()
     assert "free some disk space" in report.faults[0]
+    assert "PoM's own database: " in postmark.accepted[0]["TextBody"], "and the mail tells it"
     assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
     for _ in range(5):
         assert scene.run("1m").faults
@@ -118,6 +119,7 @@ def test_a_damaged_file_is_set_aside_under_another_name_and_never_overwritten(
     web.on("/", answer(500))
     report = scene.run()
     assert "damaged" in report.faults[0]
+    assert "damaged" in postmark.accepted[0]["TextBody"]
     aside = list(scene.path.parent.glob("pom.db.damaged-*"))
     assert [one.read_bytes() for one in aside] == [content]
     assert len(postmark.accepted) == 1
