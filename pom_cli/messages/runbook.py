@@ -14,7 +14,7 @@ from pom_cli.messages.procedures import SECTIONS, Step
 from pom_cli.model import DEGRADED, ERROR, UNREACHABLE
 from pom_cli.text import clean
 
-WIDTH = 72  # columns of prose; commands are never wrapped
+WIDTH = 400  # columns of prose: phones and mail readers wrap lines themselves, and wrap hard-wrapped ones badly
 _EACH = 5  # commands at most from one template, one for each failing path, record or host
 _LONGEST = 500  # characters of one fact; a longer one is left out, since half a URL is worse than none
 

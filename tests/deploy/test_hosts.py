@@ -435,6 +435,7 @@ def test_after_a_reboot_and_after_a_power_cut_all_runs_again(hetzner: Box, astra
     until(lambda: hetzner.query("SELECT count(*) FROM runs WHERE command = 'prune'")[0][0] > pruned)
     hetzner.sh(f"rm -r {drop_in}; systemctl daemon-reload")
     for box in (hetzner, astra):
+        box.run("ip", "neigh", "flush", "all")  # the other's network card is another one now
         box.run("systemctl", "start", "pom-heartbeat")
     until(lambda: (peers(hetzner), peers(astra)) == ({"astra": "alive"}, {"hetzner": "alive"}), 90)
 

@@ -245,11 +245,11 @@ def test_what_a_program_would_take_for_an_option_or_a_terminal_for_a_command_is_
     assert value not in "\n".join(runbook.steps("dns", {"records": [value]}))
 
 
-def test_steps_are_numbered_prose_is_wrapped_and_commands_are_not() -> None:
-    lines = runbook.numbered((*runbook.steps("latency-drift", FACTS), "word " * 30)).split("\n")
+def test_steps_are_numbered_and_only_endless_prose_is_wrapped() -> None:
+    lines = runbook.numbered((*runbook.steps("latency-drift", FACTS), "word " * 100)).split("\n")
     assert lines[:2] == ["1. Check server load:", "    ssh root@100.120.174.96 top -bn1 | head -5"]
-    assert all(len(line) <= 72 for line in lines if not line.startswith("    "))
-    assert lines[-2].startswith("   word") and any(len(line) > 150 for line in lines)
+    assert all(len(line) <= runbook.WIDTH for line in lines if not line.startswith("    "))
+    assert lines[-1].startswith("   word") and any(len(line) > 150 for line in lines)
 
 
 def test_prose_behind_a_command_goes_on_under_the_same_number() -> None:
