@@ -19,9 +19,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from relay import Relay
 from scene import Scene
 from web_server import CLOSE, WebServer, answer
 
+from pom_cli.alerting import outbox
 from pom_cli.mesh import heartbeat
 from pom_cli.mesh.heartbeat import Report
 from pom_cli.store.spare import Database
@@ -165,6 +167,41 @@ def test_one_that_hangs_is_as_good_as_stopped(
     assert hetzner.states(1) == ["alive"]
 
 
+@pytest.fixture
+def wire(tmp_path: Path, web: WebServer, astra: Answering) -> Iterator[tuple[Asking, Relay]]:
+    """This instance, and the network between it and the other one."""
+    (tmp_path / "hetzner").mkdir()
+    with Relay(astra.port) as relay:
+        peers = f'[peers.astra]\nurl = "http://127.0.0.1:{relay.port}"\n'
+        yield Asking(tmp_path / "hetzner", SHOP.format(web.url()) + peers), relay
+
+
+@pytest.mark.parametrize(
+    "cut", [{"there": False}, {"back": False}, {"delay": 5.0}, {"drip": True, "delay": 0.05}], ids=str
+)
+def test_a_network_that_is_cut_either_way_or_too_slow_is_three_misses_and_recovers_at_once(
+    wire: tuple[Asking, Relay], monkeypatch: pytest.MonkeyPatch, cut: dict[str, float]
+) -> None:
+    monkeypatch.setattr(heartbeat, "ASK_S", 0.5)
+    hetzner, relay = wire
+    assert hetzner.states(1) == ["alive"]
+    for name, value in cut.items():
+        setattr(relay, name, value)
+    assert hetzner.states(3) == ["late", "late", "missing"]
+    relay.there, relay.back, relay.delay, relay.drip = True, True, 0.0, False
+    assert hetzner.states(1) == ["alive"]
+    assert [subject for subject, _ in hetzner.mails()] == [
+        "[PoM hetzner] astra peer-missing: operational → unreachable",
+        "[PoM hetzner] astra peer-missing: unreachable → operational",
+    ]
+
+
+def test_a_network_that_is_slow_but_not_too_slow_is_no_miss(wire: tuple[Asking, Relay]) -> None:
+    hetzner, relay = wire
+    relay.delay = 0.5
+    assert hetzner.states(2) == ["alive", "alive"]
+
+
 def test_a_short_restart_is_nobodys_business(hetzner: Asking, astra: Answering) -> None:
     hetzner.beat()
     astra.stop()
@@ -236,9 +273,9 @@ def test_one_whose_mail_does_not_get_out_is_told_of(hetzner: Asking, astra: Answ
     with db:
         db.execute("INSERT INTO messages (id, at, subject, body, payload) VALUES ('m', ?, 's', 'b', '{}')", (at,))
         db.execute(
-            "INSERT INTO outbox (message, recipient, channel, state, created_at, next_at, error)"
-            " VALUES ('m', 'console', 'console', 'given_up', ?, ?, 'refused')",
-            (at, at),
+            "INSERT INTO outbox (message, recipient, channel, state, created_at, next_at, error, credentials)"
+            " VALUES ('m', 'console', 'console', 'given_up', ?, ?, 'refused', ?)",
+            (at, at, outbox.fingerprint("console", hetzner.config)),
         )
     db.close()
     report = hetzner.beat()

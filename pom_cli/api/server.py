@@ -112,7 +112,8 @@ class Serving:
     def wake(self) -> None:
         """Have the loop turn now, from any thread or signal handler."""
         for server in self._servers[:1]:
-            server.pull_trigger()
+            with suppress(OSError):  # the loop has ended meanwhile, and its trigger with it
+                server.pull_trigger()
 
     def work(self, task: Callable[[], None]) -> None:
         """Have a worker thread do this."""
