@@ -95,8 +95,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     return parse(text, path, environ)
 
 
-def parse(text: str, path: Path, environ: Mapping[str, str]) -> Config:
-    """The config in `text`; `path` is where it stands. Raises ConfigError."""
+def parse(text: str, path: Path, environ: Mapping[str, str], files: bool = True) -> Config:
+    """The config in `text`; `path` is where it stands. Raises ConfigError.
+
+    Without `files`, one that it names may have gone: looking then says so, for its target alone.
+    """
     import tomli
 
     try:
@@ -104,7 +107,7 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Config:
     # A ValueError that is no TOMLDecodeError: an integer of more digits than Python reads.
     except (ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: not TOML: {clean(str(error))}"]) from None
-    top = Table(data, "", [])
+    top = Table(data, "", [], files=files)
     config = _config(top, path, environ)
     top.finish()
     if top.problems:

@@ -146,8 +146,8 @@ def host(value: Any) -> Host:
 def _ca_file(table: Table) -> str | None:
     """The path, once it is sure that a certificate is in it; reading it in earnest is left to the first handshake."""
     path = table.line("ca_file", "", "a file's path")
-    if not path:
-        return None
+    if not path or not table.files:
+        return path or None
     try:
         text = Path(path).read_bytes()
     except OSError as error:

@@ -37,7 +37,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except (ConfigError, UsageError) as error:
         for folder in _folders(path, environ):
             try:
-                stand_in = config.parse((folder / COPY).read_text(encoding="utf-8"), path, environ)
+                text = (folder / COPY).read_text(encoding="utf-8")
+                stand_in = config.parse(text, path, environ, files=False)
             except (OSError, UnicodeDecodeError, ConfigError):
                 continue
             return replace(stand_in, broken=tuple(str(error).splitlines()))

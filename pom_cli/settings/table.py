@@ -28,6 +28,7 @@ class Table:
     problems: list[str]
     known: set[str] = field(default_factory=set)
     effective: dict[str, Any] = field(default_factory=dict)  # every key asked for, with the value that holds
+    files: bool = True  # are the files that it names to be there
 
     def problem(self, key: str, expected: str) -> None:
         """Note that the value at `key` is wrong; `expected` continues the sentence `'soon' is not …`."""
@@ -144,7 +145,7 @@ class Table:
         value = self.read(key, nothing, _exactly(dict), expected)
         # Of what stands in the place of a table nothing more is said than that.
         misplaced = key in self.data and not isinstance(self.data[key], dict)
-        found = Table(value, self.at(key), [] if misplaced else self.problems)
+        found = Table(value, self.at(key), [] if misplaced else self.problems, files=self.files)
         self.effective[key] = found.effective
         return found
 
@@ -154,7 +155,8 @@ class Table:
         for number, value in enumerate(self.read(key, nothing, _exactly(list), "a list")):
             place = f"{self.at(key)}[{number}]"
             if isinstance(value, dict | str):
-                found.append(Table(value if isinstance(value, dict) else {"": value}, place, self.problems))
+                data = value if isinstance(value, dict) else {"": value}
+                found.append(Table(data, place, self.problems, files=self.files))
             else:
                 self.problems.append(f"{place}: {shown(value)} is not a table")
         return found

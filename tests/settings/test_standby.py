@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from certificates import authority, issue
 from conftest import Pom
 from postmark_server import PostmarkServer
 from scene import START
@@ -19,6 +20,7 @@ from pom_cli import config, session
 from pom_cli.api.application import Application, Request
 from pom_cli.api.reader import Source
 from pom_cli.errors import ConfigError, UsageError
+from pom_cli.probe import net
 from pom_cli.settings import standby
 
 Write = Callable[[str], Path]
@@ -273,3 +275,21 @@ def test_the_copy_in_a_data_dir_that_only_the_config_names_is_found_by_the_broke
     broken = pom("check", "--due", config=text + breaking)
     assert broken.code == 2
     assert "config-broken" in broken.out + broken.err
+
+
+def test_an_authoritys_file_that_is_gone_stops_the_checks_of_no_other_target(
+    pom: Pom, good: str, tmp_path: Path
+) -> None:
+    ca = authority().write_public(tmp_path / "ca.pem")
+    with WebServer(tls=issue(authority())) as inner:
+        inner.on("/", answer(200))
+        tls = f'tls = {{ ca_file = "{ca}", timeout = "5s", interval = "1m" }}'
+        text = f'{good}\n[targets.inner]\nurl = "{inner.url()}"\n{tls}\n'
+        assert pom("check", "--due", config=text).code == 0
+        ca.unlink()
+        net._tls_context.cache_clear()  # each run is a process of its own
+        ran = pom("check", "--due", "tls", "health", "--json", config=text)
+    assert ran.code == 2
+    found = {(one["target"], one["kind"]): one["status"] for one in json.loads(ran.out)["results"]}
+    assert found[("inner", "tls")] == "unknown"
+    assert found[("shop", "health")] == "operational"
