@@ -36,7 +36,7 @@ def judged(units: Mapping[str, Mapping[str, str]]) -> list[Point]:
     for name, unit in units.items():
         if unit.get("ActiveState") == "failed" and name != SERVICE:
             told = f"{name} failed ({unit.get('Result')})"
-            found.append(fault(told, f"journalctl -u {name} -n 20; it is well again after the next good run"))
+            found.append(fault(told, f"see journalctl -u {name} -n 20, then: systemctl start {name}"))
     if any(unit.get("NeedDaemonReload") == "yes" for unit in units.values()):
         found.append(fault("a unit's file has changed since systemd read it", "systemctl daemon-reload"))
     return found or [ok(f"{SERVICE} and {len(TIMERS)} timers are active and enabled")]

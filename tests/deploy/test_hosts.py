@@ -281,7 +281,7 @@ def test_a_run_that_fails_itself_is_a_failed_unit_until_the_next_good_one(hetzne
     assert hetzner.pom("doctor")[0] == 1
     hetzner.run("chmod", "640", "/var/lib/pom/pom.db")
     # The checks too: their timers may have gone off in between.
-    hetzner.run("systemctl", "start", "pom-heartbeat", "pom-check@health", "pom-check@routes")
+    hetzner.run("systemctl", "start", "pom-heartbeat", "pom-check", "pom-check@health", "pom-check@routes")
     assert failed(hetzner) == ""
 
 
