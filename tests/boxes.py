@@ -119,7 +119,8 @@ class Box:
         """Rows of its database, read on the machine as the timers' user."""
         code = (
             "import json, sqlite3, sys\n"
-            "db = sqlite3.connect('file:/var/lib/pom/pom.db?mode=ro', uri=True, timeout=20)\n"
+            "db = sqlite3.connect('/var/lib/pom/pom.db', timeout=20)\n"  # read-only cannot mend what a kill left
+            "db.execute('PRAGMA query_only=ON')\n"
             "print(json.dumps(db.execute(sys.argv[1]).fetchall()))"
         )
         found: list[list[Any]] = json.loads(self.run("runuser", "-u", "pom", "--", "python3", "-c", code, sql))
