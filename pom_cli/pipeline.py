@@ -85,7 +85,7 @@ def jobs_of(targets: Iterable[Target], kinds: Iterable[str]) -> list[Job]:
 
 def due(jobs: Sequence[Job], database: Database, now: datetime) -> list[Job]:
     """The jobs that were not seen within their interval. All of them where that cannot be known."""
-    known = results.load(database.db, {job.kind for job in jobs})
+    known = database.read(partial(results.load, kinds={job.kind for job in jobs}))
     return [job for job in jobs if _is_due(job, known, now)]
 
 
@@ -201,7 +201,8 @@ def _weigh(config: Config, glances: Sequence[Glance], database: Database) -> Net
     if not silence or any(answered.values()):
         return Network()
     watched = [target.name for target in config.targets.values() if "health" in target.checks]
-    before = {key.target: one.state.answered for key, one in results.load(database.db, ("health",)).items()}
+    known = database.read(partial(results.load, kinds=("health",)))
+    before = {key.target: one.state.answered for key, one in known.items()}
     newest = [{**before, **answered}.get(name) for name in watched]
     return evidence.ask(evidence.about_targets(config), len(watched)) if evidence.doubtful(newest) else Network()
 

@@ -31,13 +31,14 @@ def deliver(config: Config, database: Database, clock: Callable[[], datetime], c
         drained = outbox.Report(
             drained.delivered, drained.faults + outbox.drain(database, config, clock, console).faults
         )
-    problem = outbox.delivery_condition(database.db, config)
+    problem = database.read(partial(outbox.delivery_condition, config=config))
+    owed = database.read(partial(outbox.undelivered, config=config))
     faults = drained.faults
     if problem.status is not OPERATIONAL:
         faults += (f"alerts are not delivered: {problem.summary}",)
     if database.fault:
         faults += (database.fault,)
-    return Delivery(notices, len(outbox.undelivered(database.db, config)), faults)
+    return Delivery(notices, len(owed), faults)
 
 
 def _tell_of_failure(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:

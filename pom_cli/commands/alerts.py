@@ -78,6 +78,7 @@ def _row_json(row: "Row") -> dict[str, Any]:
 @click.pass_context
 def test(context: click.Context, as_json: bool) -> int:
     """Send one real message through the real path, and say what became of it."""
+    from functools import partial
     from uuid import uuid4
 
     from pom_cli.alerting import delivery, outbox
@@ -100,7 +101,7 @@ def test(context: click.Context, as_json: bool) -> int:
             session.complain(["alerts.channels: nobody to tell; name at least one channel"])
             return 2
         done = delivery.deliver(loaded, database, ticking(now), "stderr" if as_json else "stdout")
-        return _tell(rows.of_message(database.db, message), done.faults, as_json)
+        return _tell(database.read(partial(rows.of_message, message=message)), done.faults, as_json)
     finally:
         database.close()
 

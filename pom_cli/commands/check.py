@@ -62,6 +62,8 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
 
 
 def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":
+    from functools import partial
+
     from pom_cli import pipeline
     from pom_cli.alerting import outbox
     from pom_cli.settings import standby
@@ -69,7 +71,7 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     database = session.database(loaded)
     try:
         wanted = pipeline.due(jobs, database, now) if due else jobs
-        owed = outbox.undelivered(database.db, loaded) or standby.pending(loaded, database)
+        owed = database.read(partial(outbox.undelivered, config=loaded)) or standby.pending(loaded, database)
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
         return pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")

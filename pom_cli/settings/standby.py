@@ -102,7 +102,7 @@ def pending(loaded: Config, database: Database) -> bool:
     """Is there anything to say of the config: it is broken, or was when operators last heard of it."""
     if loaded.broken is None:
         return False
-    known = alert_rows.load(database.db).get(("", ALERT))
+    known = database.read(alert_rows.load).get(("", ALERT))
     return bool(loaded.broken) or (known is not None and (known.open or known.announced.status is not None))
 
 

@@ -8,6 +8,7 @@ write the main file adopts what the spare holds. A damaged main file is set asid
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 from pom_cli import store
 from pom_cli.errors import StoreError
-from pom_cli.store import DamagedError, faults, transaction
+from pom_cli.store import DamagedError, faults, snapshot, transaction
 
 T = TypeVar("T")
 
@@ -37,12 +38,23 @@ class Database:
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """`work` in one transaction; on the spare, once more from its start, where this database cannot take it."""
+        return self._do(work, transaction)
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`work`, which only reads, over one state of the database; on the spare where this one cannot be read."""
+        return self._do(work, snapshot)
+
+    def _do(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        bound: Callable[[sqlite3.Connection], AbstractContextManager[None]],
+    ) -> T:
         try:
-            with faults(self.path), transaction(self.db):
+            with faults(self.path), bound(self.db):
                 return work(self.db)
         except StoreError as error:
             self._fall_back(error)
-        with faults(self.path), transaction(self.db):
+        with faults(self.path), bound(self.db):
             return work(self.db)
 
     def close(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +140,27 @@ def test_damage_that_shows_only_when_it_is_written_is_set_aside_too(scene: Scene
     assert any("damaged" in fault for fault in report.faults)
     assert list(scene.path.parent.glob("pom.db.damaged-*"))
     assert scene.run().faults == ()
+
+
+@pytest.mark.parametrize("table", ["states", "alerts", "outbox", "series"])
+def test_a_timers_run_over_a_file_of_which_one_page_is_damaged_still_sees_and_speaks(
+    scene: Scene, web: WebServer, postmark: PostmarkServer, table: str
+) -> None:
+    config = scene.folder / "pom.toml"
+    config.write_text(scene.config.text)
+    scene.run()
+    page = scene.rows("SELECT rootpage FROM sqlite_master WHERE name = ?", table)[0][0]
+    with scene.path.open("r+b") as file:
+        file.seek(4096 * (page - 1))
+        file.write(b"\xff" * 4096)
+    web.on("/", answer(500))
+    environ = {**os.environ, **scene.environ}
+    command = [sys.executable, "-m", "pom_cli", "--config", str(config), "check", "--due"]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, "Traceback" in ran.stderr) == (3, False)
+    assert "damaged" in ran.stderr
+    assert "shop health: error" in ran.stdout
+    assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
 
 
 def test_a_file_that_is_locked_for_long_does_not_hold_back_the_alert(
