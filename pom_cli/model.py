@@ -168,6 +168,7 @@ class Mail:
     body: str
     payload: Mapping[str, Any] = field(default_factory=dict)  # {"instance", "notices"}, for the webhook
     unsure: bool = False
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True)

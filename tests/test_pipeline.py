@@ -203,10 +203,14 @@ def test_what_waits_for_a_channel_goes_as_soon_as_the_channel_works_again(
     postmark.script = []
     web.on("/", answer(200))
     assert [notice.reason for notice in scene.run("1s").notices] == ["recovered"]
-    assert sorted(postmark.subjects) == [
-        "[PoM hetzner] shop health: error → operational",
+    assert postmark.subjects == [
         "[PoM hetzner] shop health: operational → error",
-    ]
+        "[PoM hetzner] shop health: error → operational",
+    ], "nobody reads of the end before the beginning"
+    late, prompt = (mail["TextBody"] for mail in postmark.accepted)
+    written = START + timedelta(seconds=30)
+    assert late.startswith(f"Delayed by 4 min 1 s: written at {utc(written)} ({local(written)})\n\nshop health: ")
+    assert prompt.startswith("shop health: error → operational\n")
 
 
 def test_a_bad_token_is_given_up_shown_and_tried_again_with_the_right_one(
@@ -308,6 +312,27 @@ def test_when_nothing_answers_one_alert_stands_for_all_and_uptime_is_not_touched
         assert len(postmark.accepted) == 2
         known, up = scene.rows("SELECT sum(known_ms), sum(up_ms) FROM states")[0]
         assert known == up == 2 * 5 * 60_000
+
+
+def test_when_the_network_returns_one_message_tells_start_and_end(
+    tmp_path: Path, web: WebServer, postmark: PostmarkServer
+) -> None:
+    with WebServer() as other:
+        offline = f'[offline]\nwitnesses = ["{closed_port()}"]\n'
+        config = two_targets(postmark, web, other, offline).replace("[alerts]", '[alerts]\nremind = ["5m"]')
+        scene = Scene(tmp_path, config, {"POM_POSTMARK_TOKEN": "secret-token"})
+        for server in (web, other):
+            server.on("/", [web_server.CLOSE])
+        postmark.script = [postmark_server.DROP] * 100
+        said = [notice.reason for _ in range(3) for notice in scene.run().notices]
+        assert said == ["new", "reminder", "reminder"] and postmark.accepted == []
+        postmark.script = []
+        for server in (web, other):
+            server.on("/", answer(200))
+        assert scene.run().undelivered == 0
+        assert postmark.subjects == ["[PoM hetzner] monitoring-offline: unreachable → operational"]
+        assert f"Start: {utc(START + timedelta(minutes=5))}" in postmark.accepted[0]["TextBody"]
+        assert f"End: {utc(scene.now)}" in postmark.accepted[0]["TextBody"]
 
 
 def test_when_a_witness_answers_the_targets_are_really_down_and_stand_in_one_message(

@@ -45,7 +45,7 @@ def drain(database: "Database", config: Config, clock: Clock, console: str = "st
         if not claimed:
             break
         for name, mails in claimed.items():
-            outcomes, fault = _send(name, mails, config, console)
+            outcomes, fault = _send(name, mails, config, console, clock())
             faults += [fault] if fault else []
             database.write(partial(_settle, channel=name, mails=mails, outcomes=outcomes, lease=lease, config=config,
                                    now=clock()))  # fmt: skip
@@ -62,7 +62,7 @@ def fingerprint(name: str, config: Config) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _send(name: str, mails: Sequence[Mail], config: Config, console: str) -> tuple[list[Outcome], str]:
+def _send(name: str, mails: Sequence[Mail], config: Config, console: str, now: datetime) -> tuple[list[Outcome], str]:
     """One Outcome for each mail, and what is wrong with our own code, if anything."""
     alerts = config.alerts
     if name not in alerts.channels:
@@ -74,6 +74,9 @@ def _send(name: str, mails: Sequence[Mail], config: Config, console: str) -> tup
     settings = alerts.settings[name]
     if name == "console":
         settings = replace(settings, stream_name=console)
+    from pom_cli.messages.compose import delayed
+
+    mails = [delayed(mail, now) for mail in mails]
     try:
         outcomes = channel.send(mails, settings, alerts.sender, secret, SEND_TIMEOUT)
     # A bug in one way out must not keep the others from speaking; it is shown, and the run ends with 3.

@@ -16,6 +16,8 @@ from pom_cli.model import OPERATIONAL, Condition, Notice
 from pom_cli.store import alerts as rows
 from pom_cli.store import outbox as outbox_rows
 
+# While the network is down no mail goes out either: when it returns one message tells start and end.
+_TOLD_ONCE = ("monitoring-offline",)
 _NOTHING_HELD = ("well", "unknown", "same", *alerts.SPOKEN)
 
 
@@ -58,6 +60,8 @@ def settle(
     if not reached:
         return []
     for _, followed, notice in spoken:
+        if notice.alert in _TOLD_ONCE and notice.reason == alerts.RECOVERED:
+            outbox_rows.withdraw(db, followed.incident)
         rows.add_notice(db, notice, message, followed.incident)
     return notices
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.channels.request import Answer, Request, Unanswered, ask
@@ -77,7 +77,10 @@ def recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
 
 
 def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, timeout: float) -> list[Outcome]:
-    """Send them, those that may have arrived only after a look-up. `timeout` in seconds, for all of it together."""
+    """Send them, those that may have arrived only after a look-up: they are the older ones, and so go first.
+
+    `timeout` in seconds, for all of it together, of which looking up takes half at most.
+    """
     if not _TOKEN.fullmatch(secret):
         error = f"{SECRET} is not a token" if secret else f"{SECRET} is not set"
         return [Outcome(mail.id, error=error, permanent=True, unsure=mail.unsure) for mail in mails]
@@ -87,9 +90,9 @@ def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, ti
     doubtful = [mail for mail in mails if mail.unsure]
     with requests.Session() as session:
         line = _Line(session, settings, sender, secret, Deadline.after(timeout))
-        outcomes = _deliver(fresh, line)
-        for group in _groups(doubtful, _LOOK_UPS):
-            outcomes += _resume(group, line)
+        half = replace(line, deadline=Deadline.after(timeout / 2))
+        outcomes = [one for group in _groups(doubtful, _LOOK_UPS) for one in _resume(group, half)]
+        outcomes += _deliver(fresh, line)
     ended = {outcome.mail_id: outcome for outcome in outcomes}
     return [ended[mail.id] for mail in mails]
 

@@ -4,7 +4,8 @@ Pure. Whatever came from outside goes through `clean`: nothing here can put a he
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from shlex import quote
 from typing import Any
 
@@ -12,9 +13,9 @@ from pom_cli import __version__
 from pom_cli.messages import runbook
 from pom_cli.messages.runbook import wrapped
 from pom_cli.messages.wording import block, headline, name, recovered
-from pom_cli.model import SEVERITY, Notice
+from pom_cli.model import SEVERITY, Mail, Notice
 from pom_cli.text import clean
-from pom_cli.times import local, utc
+from pom_cli.times import local, short, utc
 
 Facts = Callable[[Notice], Mapping[str, Any]]
 _Group = tuple[tuple[str, ...], list[Notice]]  # steps, and the problems that they are for
@@ -23,6 +24,7 @@ SUBJECT = 150  # characters
 LIMIT = 20_000  # bytes of body
 DETAILED = 10  # notices that are told in full, with what to do
 LISTED = 200  # further ones that get a line each
+_PROMPT = timedelta(minutes=1)  # a mail that leaves within it is not late
 _NOTES = 400  # bytes kept for the lines that say what was left out
 _RULE = "\n\n" + "-" * 24 + "\n\n"
 _REASONS = ("new", "worse", "changed", "reminder", "recovered")
@@ -53,6 +55,14 @@ def trial(instance: str, now: datetime) -> tuple[str, str]:
         f"This is a test message from PoM {__version__} on {clean(instance, 30)}, sent at {utc(now)} ({local(now)}).\n"
     )
     return f"[PoM {clean(instance, 30)}] test message", body + "That it arrived means that alerts will.\n"
+
+
+def delayed(mail: Mail, now: datetime) -> Mail:
+    """A mail that could not go out when it was written says so first: its "just now" was then."""
+    if mail.written_at is None or now - mail.written_at < _PROMPT:
+        return mail
+    waited = f"Delayed by {short(now - mail.written_at)}: written at {utc(mail.written_at)} ({local(mail.written_at)})"
+    return replace(mail, body=f"{waited}\n\n{mail.body}")
 
 
 def rank(notices: Iterable[Notice]) -> list[Notice]:
@@ -131,6 +141,8 @@ def _known(notice: Notice, facts: Mapping[str, Any]) -> dict[str, Any]:
     known = {"cors_url": notice.facts.get("url"), **facts, "status": notice.now, "target": notice.target}
     if notice.alert in _FACT and notice.subjects:
         known[_FACT[notice.alert]] = notice.subjects
+    if notice.facts.get("phase") in ("connect", "tls") and str(notice.facts.get("url", "")).startswith("https:"):
+        known["unsecured"] = "yes"
     return known
 
 

@@ -55,23 +55,33 @@ def enqueue(db: sqlite3.Connection, message: str, channel: str, recipients: Sequ
 def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) -> dict[str, list[Mail]]:
     """Due rows that nobody holds, now held by `lease`, by channel, oldest first. Inside the caller's transaction.
 
+    A due row takes along what has waited longer for the same recipient: nobody reads of an end before its beginning.
     A row taken over from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
     """
     at = to_ms(now)
     db.execute(
         "UPDATE outbox SET lease = ?, lease_until = ?, attempts = attempts + 1, unsure = unsure OR lease IS NOT NULL"
-        " WHERE id IN (SELECT id FROM outbox WHERE state = 'queued' AND next_at <= ?"
-        " AND (lease IS NULL OR lease_until <= ?) ORDER BY id LIMIT ?)",
+        " WHERE id IN (SELECT id FROM outbox AS old WHERE state = 'queued' AND (lease IS NULL OR lease_until <= ?)"
+        " AND EXISTS (SELECT 1 FROM outbox AS due WHERE due.state = 'queued' AND due.next_at <= ? AND due.id >= old.id"
+        " AND due.channel = old.channel AND due.recipient = old.recipient) ORDER BY id LIMIT ?)",
         (lease, at + round(LEASE.total_seconds() * 1000), at, at, most),
     )
     claimed: dict[str, list[Mail]] = {}
     rows = db.execute(
-        "SELECT channel, outbox.id, message, recipient, subject, body, payload, unsure FROM outbox"
+        "SELECT channel, outbox.id, message, recipient, subject, body, payload, unsure, at FROM outbox"
         " JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY outbox.id",
         (lease,),
     )
-    for channel, row_id, message, recipient, subject, body, payload, unsure in rows:
-        mail = Mail(mail_id(message, row_id), recipient, subject, body, json.loads(payload), bool(unsure))
+    for channel, row_id, message, recipient, subject, body, payload, unsure, written_at in rows:
+        mail = Mail(
+            id=mail_id(message, row_id),
+            recipient=recipient,
+            subject=subject,
+            body=body,
+            payload=json.loads(payload),
+            unsure=bool(unsure),
+            written_at=from_ms(written_at),
+        )
         claimed.setdefault(channel, []).append(mail)
     return claimed
 
@@ -118,6 +128,16 @@ def failed(db: sqlite3.Connection, row: int, lease: str, state: str, error: str,
         (state, error, credentials, row, lease),
     )
     return done.rowcount == 1
+
+
+def withdraw(db: sqlite3.Connection, incident: int | None) -> None:
+    """Take back what waits in messages about this incident and nothing else: a newer one tells all that they say."""
+    db.execute(
+        "DELETE FROM outbox WHERE state = 'queued' AND lease IS NULL"
+        " AND message IN (SELECT message FROM notices WHERE incident = ?)"
+        " AND NOT EXISTS (SELECT 1 FROM notices WHERE message = outbox.message AND incident IS NOT ?)",
+        (incident, incident),
+    )
 
 
 def retry(db: sqlite3.Connection, now: datetime) -> int:
