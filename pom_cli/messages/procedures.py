@@ -3,6 +3,8 @@
 The words and their order are the runbook's own for the ten alerts that it names. `runbook.py` fills them in.
 """
 
+from dataclasses import replace
+
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, UNREACHABLE, Status
 
@@ -17,6 +19,7 @@ class Step:
     commands: tuple[str, ...] = ()
     after: str = ""  # prose that goes on behind the commands
     when: tuple[Status, ...] = ()  # the statuses now that it is for; empty: any
+    having: str = ""  # it is for those only who have this fact
     lacking: str = ""  # it is for those only who lack this fact
 
 
@@ -29,10 +32,17 @@ class Section:
     steps: tuple[Step, ...]
 
 
+# The remote shell splits again: without the outer quotes it would see --since 10.
+_LOGS = """ssh {ssh} '{sudo:whole}journalctl -u {unit:'} --since "10 minutes ago"'"""
+
 _RUN_TESTS = (
     Step("SSH into {test_host} and run tests manually:", ("ssh {test_ssh} {test_command}",)),
     Step("Run tests manually:", ("{test_command:whole}",), lacking="test_ssh"),
 )
+
+_WRONG_CERTIFICATE = Step("If Caddy is serving wrong cert: verify cert paths in /etc/caddy/Caddyfile")
+_CADDY_STATUS = Step("Check Caddy status:", ("ssh {ssh} systemctl status caddy",))
+_CADDY_RESTART = Step("If Caddy is down, restart:", ("ssh {ssh} {sudo:whole}systemctl restart caddy",))
 
 SECTIONS: dict[str, Section] = {
     "health": Section(
@@ -43,15 +53,17 @@ SECTIONS: dict[str, Section] = {
             Step("If Unreachable: check network (Tailscale, firewall, DNS resolution)", when=(UNREACHABLE,)),
             Step(
                 "If Error (5xx): SSH into the target server, check application logs",
-                # The remote shell splits again: without the outer quotes it would see --since 10.
-                ("""ssh {ssh} 'journalctl -u {unit:'} --since "10 minutes ago"'""",),
+                (_LOGS,),
                 when=(ERROR,),
             ),
             Step(
                 "If Degraded (2xx but unexpected body): check application state, database connectivity",
                 when=(DEGRADED,),
             ),
-            Step("Restart the service if needed:", ("ssh {ssh} systemctl restart {unit:remote}",)),
+            # A health alert covers `tls-failed`: where no HTTPS came about at all, its mail is the only one.
+            *(replace(step, having="unsecured") for step in (_CADDY_STATUS, _CADDY_RESTART)),
+            replace(_WRONG_CERTIFICATE, having="unsecured", when=(ERROR,)),
+            Step("Restart the service if needed:", ("ssh {ssh} {sudo:whole}systemctl restart {unit:remote}",)),
         ),
     ),
     "latency-drift": Section(
@@ -82,7 +94,7 @@ SECTIONS: dict[str, Section] = {
             Step(
                 "Cloudflare Origin CA certs (15-year): no renewal needed. If alert fires, check Caddy config.",
             ),
-            Step("If Caddy is serving wrong cert: verify cert paths in /etc/caddy/Caddyfile"),
+            _WRONG_CERTIFICATE,
             Step("For custom domains (on-demand TLS): Caddy auto-renews via ACME. Check Caddy logs."),
         ),
     ),
@@ -91,9 +103,9 @@ SECTIONS: dict[str, Section] = {
         "Handshake timeout, certificate parse failure, or connection refused.",
         (
             Step("Verify:", ("openssl s_client -connect {connect} -servername {name}",)),
-            Step("Check Caddy status:", ("ssh {ssh} systemctl status caddy",)),
+            _CADDY_STATUS,
             Step("Check if port {port} is open:", ("ssh {ssh} ss -tlnp | grep {port}",)),
-            Step("If Caddy is down, restart:", ("ssh {ssh} systemctl restart caddy",)),
+            _CADDY_RESTART,
         ),
     ),
     "route": Section(
@@ -103,7 +115,8 @@ SECTIONS: dict[str, Section] = {
             Step("Verify:", ("curl -sI {route}",)),
             Step("If 502/503: application is down or Caddy can't reach it"),
             Step("If 404: route may have been removed in a deploy -- check recent deploys"),
-            Step("If 500: application error -- check logs with", ("journalctl -u {unit}",)),
+            Step("If 500: application error -- check logs with", (_LOGS,), having="ssh"),
+            Step("If 500: application error -- check logs with", ("journalctl -u {unit}",), lacking="ssh"),
         ),
     ),
     "dns": Section(
@@ -180,8 +193,8 @@ SECTIONS: dict[str, Section] = {
             Step("SSH into the peer:", ("ssh {peer_ssh}",)),
             Step("Check PoM service:", ("systemctl status pom",)),
             Step("Check Tailscale connectivity:", ("tailscale ping {peer_host}",)),
-            Step("If PoM is down:", ("systemctl restart pom",)),
-            Step("If Tailscale is down:", ("systemctl restart tailscaled",)),
+            Step("If PoM is down:", ("{peer_sudo:whole}systemctl restart pom",)),
+            Step("If Tailscale is down:", ("{peer_sudo:whole}systemctl restart tailscaled",)),
         ),
     ),
     "monitoring-offline": Section(

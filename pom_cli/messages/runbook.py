@@ -38,9 +38,9 @@ def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
 
     Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar, config,
-    peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url, origin, method, and the lists paths, records
-    (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled in is left out. `runbook` holds the
-    operator's own steps by alert, which are added, or stand instead.
+    unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url, origin,
+    method, and the lists paths, records (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled
+    in is left out. `runbook` holds the operator's own steps by alert, which are added, or stand instead.
     """
     worlds = _worlds(facts)
     section = SECTIONS.get(alert)
@@ -71,7 +71,7 @@ def wrapped(line: str, lead: str = "", indent: str = "  ") -> str:
 
 def _applies(step: Step, status: Any, facts: Mapping[str, str]) -> bool:
     unfit = step.when and status in (DEGRADED, ERROR, UNREACHABLE) and status not in step.when
-    return not unfit and step.lacking not in facts
+    return not unfit and (not step.having or step.having in facts) and step.lacking not in facts
 
 
 def _filled(step: Step, worlds: Sequence[Mapping[str, str]]) -> str:
@@ -145,7 +145,14 @@ def _derived(facts: dict[str, str]) -> dict[str, str]:
         "method_header": f"Access-Control-Request-Method: {facts.get('method', 'GET')}",
         "pom": "pom" if config == "/etc/pom/pom.toml" else f"pom --config {quote(config)}",
     }
-    return {key: text for key, text in more.items() if text} | facts
+    sudo = {"sudo": _sudo(facts.get("ssh", "")), "peer_sudo": _sudo(facts.get("peer_ssh", ""))}
+    return {key: text for key, text in more.items() if text} | facts | sudo
+
+
+def _sudo(ssh: str) -> str:
+    """What goes before a command for root where another user logs in; who that is may stand in ~/.ssh/config."""
+    user, at, _ = ssh.rpartition("@")
+    return "sudo " if at and user != "root" else ""
 
 
 def _usable(value: Any) -> str:

@@ -104,6 +104,21 @@ def test_a_problem_comes_with_its_steps_filled_in() -> None:
     ) in text
 
 
+@pytest.mark.parametrize(
+    ("phase", "url", "told"),
+    [
+        ("connect", "https://makenot.work/api/health", True),
+        ("tls", "https://makenot.work/api/health", True),
+        ("body", "https://makenot.work/api/health", False),
+        ("connect", "http://makenot.work/api/health", False),
+        (None, "https://makenot.work/api/health", False),
+    ],
+)
+def test_a_health_alert_goes_on_with_caddy_where_no_https_came_about(phase: str | None, url: str, told: bool) -> None:
+    text = body(notice(facts={"phase": phase, "url": url}))
+    assert ("    ssh root@100.120.174.96 systemctl status caddy\n" in text) is told
+
+
 def test_the_last_line_says_who_wrote_it_and_where_to_look_further() -> None:
     assert body(notice()).endswith(
         f"\n\nPoM {__version__} on hetzner. More: pom status, pom runbook health makenotwork\n"

@@ -62,8 +62,9 @@ PAGE = {
         "SSH into the peer: `ssh max@100.106.221.39`",  # NOTE the page lists both peers; ours names the missing one
         "Check PoM service: `systemctl status pom`",
         "Check Tailscale connectivity: `tailscale ping 100.106.221.39`",  # NOTE <peer-ip> on the page
-        "If PoM is down: `systemctl restart pom`",
-        "If Tailscale is down: `systemctl restart tailscaled`",  # NOTE tailscored on the page is a slip
+        # NOTE sudo, as the page itself writes for max elsewhere
+        "If PoM is down: `sudo systemctl restart pom`",
+        "If Tailscale is down: `sudo systemctl restart tailscaled`",  # NOTE tailscored on the page is a slip
     ],
     "latency-drift": [
         "Check server load: `ssh root@100.120.174.96 top -bn1 | head -5`",
@@ -78,7 +79,9 @@ PAGE = {
         "Verify: `curl -sI https://makenot.work/login`",
         "If 502/503: application is down or Caddy can't reach it",
         "If 404: route may have been removed in a deploy -- check recent deploys",
-        "If 500: application error -- check logs with `journalctl -u makenotwork`",
+        # NOTE over ssh, to be pasted as it is, and the last minutes alone
+        "If 500: application error -- check logs with "
+        """`ssh root@100.120.174.96 'journalctl -u makenotwork --since "10 minutes ago"'`""",
     ],
     "dns": [
         "Verify: `dig makenot.work +short` and compare with expected",
@@ -134,6 +137,30 @@ def test_the_page_comes_out_word_for_word_for_its_own_example(alert: str) -> Non
 def test_each_command_stands_on_a_line_of_its_own_to_be_copied(alert: str) -> None:
     quoted = [span for line in PAGE[alert] for span in line.split("`")[1::2]]
     assert commands(alert) == [span for span in quoted if span not in ("VACUUM ANALYZE", "/etc/caddy/Caddyfile")]
+
+
+def test_who_is_not_root_on_the_host_gets_sudo_where_root_is_needed() -> None:
+    assert "ssh deploy@192.0.2.7 sudo systemctl restart makenotwork" in commands("health", ssh="deploy@192.0.2.7")
+    logs = """ssh deploy@192.0.2.7 'sudo journalctl -u makenotwork --since "10 minutes ago"'"""
+    assert logs in commands("health", ssh="deploy@192.0.2.7") and logs in commands("route", ssh="deploy@192.0.2.7")
+    assert "systemctl restart pom" in commands("peer-missing", peer_ssh="root@192.0.2.7")
+    assert "systemctl restart pom" in commands("peer-missing", peer_ssh="astra")  # ~/.ssh/config names the user
+
+
+def test_without_ssh_the_logs_are_those_of_this_machine() -> None:
+    assert "journalctl -u makenotwork" in commands("route", ssh="")
+
+
+def test_health_goes_on_with_caddy_where_no_https_came_about() -> None:
+    usual, unsecured = commands("health"), commands("health", unsecured="yes", status=Status.UNREACHABLE)
+    assert not [command for command in usual if "caddy" in command]
+    assert unsecured[-3:] == [
+        "ssh root@100.120.174.96 systemctl status caddy",
+        "ssh root@100.120.174.96 systemctl restart caddy",
+        "ssh root@100.120.174.96 systemctl restart makenotwork",
+    ]
+    steps = runbook.steps("health", {**FACTS, "unsecured": "yes", "status": Status.ERROR})
+    assert "If Caddy is serving wrong cert: verify cert paths in /etc/caddy/Caddyfile" in steps
 
 
 def test_titles_and_symptoms_are_the_pages() -> None:
