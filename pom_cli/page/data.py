@@ -12,10 +12,11 @@ from pom_cli.mesh.beats import ALERTS as PEER_ALERTS
 from pom_cli.mesh.overdue import Look
 from pom_cli.model import SEVERITY, UNKNOWN, State, worst
 from pom_cli.page.model import DAYS, Day, Incident, Picture, System, Uptime
+from pom_cli.quantiles import median
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results, timeline
 from pom_cli.store.alerts import Alert
-from pom_cli.store.results import Stored, median
+from pom_cli.store.results import Stored
 from pom_cli.store.tally import DAY_MS, HOUR_MS, Sums
 from pom_cli.times import from_ms, to_ms
 from pom_cli.views import overview

@@ -1,9 +1,8 @@
 """Latency drift: is a target that answers well slower than it used to be? Pure."""
 
-from collections.abc import Sequence
-
 from pom_cli.frozen import dataclass
 from pom_cli.model import Past
+from pom_cli.quantiles import median
 
 RECENT = 6  # good results, the present one included
 
@@ -38,9 +37,9 @@ def assess(latency_ms: int, past: Past, rule: Rule) -> Drift:
     has become the usual, and the baseline begins anew with it.
     """
     recent = (*past.recent_ms, latency_ms)[-RECENT:]
-    if len(recent) < RECENT:
+    median_ms = median(recent) if len(recent) == RECENT else None
+    if median_ms is None:
         return Drift(None)
-    median_ms = median(recent)
     if not past.drifting and _plainly_fine(median_ms, past.usual_ms, rule):
         return Drift(False, median_ms)
     baseline = past.baseline()
@@ -58,14 +57,6 @@ def _plainly_fine(median_ms: float, usual_ms: float | None, rule: Rule) -> bool:
         return True
     # The cached baseline is up to an hour old; within an hour it does not fall by the third that is left as a margin.
     return usual_ms is not None and median_ms <= 0.7 * rule.factor * usual_ms
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle value, or the mean of the two in the middle. Raises ValueError for none."""
-    if not values:
-        raise ValueError("no median of nothing")
-    ordered, middle = sorted(values), len(values) // 2
-    return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def describe(drift: Drift) -> str:

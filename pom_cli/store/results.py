@@ -8,6 +8,7 @@ from typing import Any
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Baseline, Finding, Key, Past, State, Verdict
+from pom_cli.quantiles import median
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
 from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, held
 from pom_cli.times import from_ms, to_ms
@@ -111,15 +112,6 @@ def last_good(db: sqlite3.Connection, series: int, before: datetime) -> datetime
         (to_ms(before), series),
     ).fetchone()
     return from_ms(row[0]) if row else None
-
-
-def median(values: Sequence[float]) -> float | None:
-    """The middle value, the mean of the two middle ones, None for none."""
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    if not ordered:
-        return None
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def free_moment(db: sqlite3.Connection, at_ms: int) -> int:

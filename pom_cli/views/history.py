@@ -11,10 +11,10 @@ from pom_cli import checks
 from pom_cli.config import Config
 from pom_cli.errors import UsageError
 from pom_cli.model import Key
+from pom_cli.quantiles import median, percentile
 from pom_cli.settings.table import shown
 from pom_cli.settings.targets import Target
 from pom_cli.store import reading, results, timeline
-from pom_cli.store.results import median
 from pom_cli.store.tally import HOUR_MS, Span, Sums
 from pom_cli.times import duration, from_ms, to_ms, utc
 from pom_cli.views import overview
@@ -111,5 +111,5 @@ def _hour(span: Span, now: datetime) -> dict[str, Any]:
         "hour": utc(start),
         "uptime": overview.uptime_json(Sums(span.known_ms, span.up_ms), length),
         "median_ms": median(latencies),
-        "p95_ms": overview.percentile(latencies, 95),
+        "p95_ms": percentile(latencies, 95),
     }

@@ -10,6 +10,7 @@ from pom_cli.alerting import outbox
 from pom_cli.config import Config, Target
 from pom_cli.mesh.overdue import limit
 from pom_cli.model import OPERATIONAL, UNKNOWN, Key, State, Status, worst
+from pom_cli.quantiles import median, percentile
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
 from pom_cli.store.alerts import Alert
@@ -203,19 +204,11 @@ def latency_json(
     """Median and 95th percentile of the recent good results, and the usual latency that drift compares with."""
     values = sorted(ms for hour in recent.values() for ms in hour)
     return {
-        "median_ms": results.median(values),
+        "median_ms": median(values),
         "p95_ms": percentile(values, 95),
         "baseline_ms": one.usual_ms if one.usual_ms is not None else results.baseline(db, one, now).median_ms,
         "drift": one.state.drifting,
     }
-
-
-def percentile(ordered: Sequence[int], percent: float) -> float | None:
-    """The nearest-rank percentile of sorted values: the smallest that at least `percent` of them do not exceed."""
-    if not ordered:
-        return None
-    rank = -(-len(ordered) * percent // 100)
-    return ordered[max(0, int(rank) - 1)]
 
 
 def _worst_incident(name: str, running: Sequence[Incident], now: datetime) -> dict[str, Any] | None:
@@ -269,5 +262,5 @@ def trends(
     for name in list(names) or config.targets:
         one = stored.get(Key(name, "health", ""))
         by_hour = reading.latencies(db, one, now - WINDOWS["24h"]) if one else {}
-        found[name] = [results.median(by_hour.get(hour, ())) for hour in range(last - 23, last + 1)]
+        found[name] = [median(by_hour.get(hour, ())) for hour in range(last - 23, last + 1)]
     return found

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pom_cli.model import Baseline, Past
-from pom_cli.probe.drift import Drift, Rule, assess, describe, median
+from pom_cli.probe.drift import Drift, Rule, assess, describe
 
 RULE = Rule()
 
@@ -99,16 +99,6 @@ def test_the_cached_baseline_never_changes_the_outcome(
     assert (
         assess(recent, replace(exact, usual_ms=usual * ageing), rule).drifting is assess(recent, exact, rule).drifting
     )
-
-
-@pytest.mark.parametrize(("values", "middle"), [([3], 3.0), ([1, 9], 5.0), ([9, 1, 2], 2.0), ([4, 1, 3, 2], 2.5)])
-def test_the_median_is_the_middle(values: list[int], middle: float) -> None:
-    assert median(values) == middle
-
-
-def test_there_is_no_median_of_nothing() -> None:
-    with pytest.raises(ValueError, match="no median of nothing"):
-        median([])
 
 
 @pytest.mark.parametrize(
