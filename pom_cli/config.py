@@ -1,45 +1,35 @@
 """pom.toml → a frozen Config. Every mistake is found at once; a Config that exists is right.
 
-The table of alerts is read in audience.py, those of the targets in targets.py.
+The table of this instance is read in instance.py, that of alerts in audience.py, those of the targets in targets.py.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import KINDS
 from pom_cli.errors import ConfigError, UsageError
 from pom_cli.frozen import dataclass
-from pom_cli.settings import audience, places, secrets, targets
+from pom_cli.settings import audience, instance, secrets, targets
 from pom_cli.settings.address import host_port, is_loopback
 from pom_cli.settings.audience import Alerts
+from pom_cli.settings.instance import NAME, NAME_RULE
+from pom_cli.settings.instance import Instance as Instance
 from pom_cli.settings.secrets import Secrets
 from pom_cli.settings.table import Table, shown
-from pom_cli.settings.targets import NAME, NAME_RULE, SSH
+from pom_cli.settings.targets import SSH
 from pom_cli.settings.targets import Check as Check
 from pom_cli.settings.targets import Ops as Ops
 from pom_cli.settings.targets import Target as Target
 from pom_cli.settings.targets import site_of as site_of
-from pom_cli.text import clean, one_line
+from pom_cli.text import clean
 
 if TYPE_CHECKING:
     from pom_cli.alerting.silences import Window
 
 WITNESSES = ("1.1.1.1:443", "9.9.9.9:443")
-
-
-@dataclass(frozen=True)
-class Instance:
-    """This installation. `resolvers`: none for the system's."""
-
-    name: str
-    data_dir: Path
-    retention: timedelta
-    resolvers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,18 +107,18 @@ def parse(text: str, path: Path, environ: Mapping[str, str], files: bool = True)
 
 def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
     known = secrets.load(environ, path.parent / "env")
-    instance = _instance(top.table("instance"), path, environ)
+    own = instance.read(top.table("instance"), path, environ)
     serve = _serve(top.table("serve"))
     warnings: list[str] = []
     alerts = audience.read(top.table("alerts"), known, warnings)
     offline = top.table("offline")
-    found = targets.read(top.table("targets"), instance, warnings)
+    found = targets.read(top.table("targets"), own, warnings)
     peers = _peers(top.table("peers"))
     if not found and not peers and not top.problems:
         top.problems.append(f'{path}: nothing to watch; add a target: [targets.shop] and url = "https://example.com"')
     return Config(
         path=path,
-        instance=instance,
+        instance=own,
         serve=serve,
         alerts=alerts,
         witnesses=_witnesses(offline, found),
@@ -148,18 +138,6 @@ def _silences(top: Table, names: list[str]) -> tuple["Window", ...]:
     from pom_cli.alerting import silences
 
     return silences.read(top, names, tuple(KINDS))
-
-
-def _instance(table: Table, path: Path, environ: Mapping[str, str]) -> Instance:
-    usual_name, usual_dir = places.default_instance(path, environ)
-    instance = Instance(
-        name=table.matching("name", usual_name, NAME, f"a name ({NAME_RULE})"),
-        data_dir=Path(table.read("data_dir", str(usual_dir), _folder, "a folder's absolute path")),
-        retention=table.duration("retention", timedelta(days=30), "30d", low="1d"),
-        resolvers=table.items("resolvers", (), _resolver, 'a list of IP addresses like "1.1.1.1", "127.0.0.1:5353"'),
-    )
-    table.finish()
-    return instance
 
 
 def _serve(table: Table) -> Serve:
@@ -195,17 +173,3 @@ def _peers(tables: Table) -> dict[str, Peer]:
         )
         table.finish()
     return peers
-
-
-def _folder(value: Any) -> str:
-    path = os.path.expanduser(one_line(value))  # noqa: PTH111 - an unknown ~user must not raise
-    if not os.path.isabs(path):  # noqa: PTH117 - the same text goes on
-        raise ValueError
-    return path
-
-
-def _resolver(value: Any) -> str:
-    host, _ = host_port(value, 53)
-    if not (":" in host or host.replace(".", "").isdigit()):
-        raise ValueError
-    return str(value)

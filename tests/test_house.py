@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -44,20 +45,20 @@ ALLOWED_ON_TOP = {
 
 @dataclass(frozen=True)
 class Import:
-    """One import of a file, type checkers' imports left out."""
+    """One import of a file."""
 
     module: str  # ours without the `pom_cli.`
     ours: bool
     at_start: bool  # not inside a function
 
 
-def imports_of(path: Path) -> list[Import]:
-    return list(_imports(ast.parse(path.read_text(encoding="utf-8")), at_start=True))
+def imports_of(path: Path, types_too: bool = False) -> list[Import]:
+    return list(_imports(ast.parse(path.read_text(encoding="utf-8")), True, types_too))
 
 
-def _imports(tree: ast.AST, at_start: bool) -> Iterator[Import]:
+def _imports(tree: ast.AST, at_start: bool, types_too: bool) -> Iterator[Import]:
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if not types_too and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
         if isinstance(node, ast.Import):
             yield from (_import(name.name, at_start) for name in node.names)
@@ -67,7 +68,7 @@ def _imports(tree: ast.AST, at_start: bool) -> Iterator[Import]:
             yield from (_import(name if name.removeprefix("pom_cli.") in NAMES else node.module or "", at_start)
                         for name in deeper)  # fmt: skip
         else:
-            yield from _imports(node, at_start and not isinstance(node, ast.FunctionDef))
+            yield from _imports(node, at_start and not isinstance(node, ast.FunctionDef), types_too)
 
 
 def _import(module: str, at_start: bool) -> Import:
@@ -104,6 +105,7 @@ PURE = {
     "alerting.alerts": {"model"},
     "alerting.cover": {"model", "checks", "settings.targets"},
     "quantiles": set(),
+    "views.standing": {"checks", "model", "settings.targets", "store.results"},
     "probe.drift": {"model", "quantiles"},
     "probe.expect": {"probe.body", "settings.table", "text"},
     "messages.procedures": {"model"},
@@ -139,6 +141,11 @@ class TestWhoKnowsWhom:
                 known = [top for top in tops if one.ours and is_in(one.module, top) and not is_in(name, top)]
                 known = [] if (name, one.module) in LOOKS_THERE else known
                 assert not known, f"{name} belongs to {below or 'PoM'} and imports {one.module}"
+
+    def test_no_imports_run_in_a_circle_not_even_those_for_types(self) -> None:
+        known = {name: imports_of(path, types_too=True) for name, path in NAMES.items()}
+        graph = {name: {one.module for one in ones if one.ours} - {name} for name, ones in known.items()}
+        TopologicalSorter(graph).prepare()  # it raises, and names a circle
 
     @pytest.mark.parametrize("name", PURE)
     def test_pure_files_know_the_vocabulary_alone(self, name: str) -> None:

@@ -12,10 +12,10 @@ from pom_cli.api import answers, content, limits, routes
 from pom_cli.api.access import Access, Caller
 from pom_cli.api.answers import Answer
 from pom_cli.api.cache import Cache, keep
-from pom_cli.api.content import Scene
 from pom_cli.api.queries import Refused
 from pom_cli.api.reader import Source, mark
 from pom_cli.api.routes import Asked
+from pom_cli.api.view import Scene
 from pom_cli.config import Config
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass

@@ -1,6 +1,5 @@
 """What each path answers, from the same functions that `pom status` and its siblings print."""
 
-import sqlite3
 from datetime import datetime
 from typing import Any
 
@@ -8,34 +7,14 @@ from pom_cli import __version__
 from pom_cli.api import answers
 from pom_cli.api.answers import Answer
 from pom_cli.api.queries import Query
+from pom_cli.api.view import Scene
 from pom_cli.config import Config
-from pom_cli.frozen import dataclass
 from pom_cli.mesh import overdue
 from pom_cli.mesh import view as mesh_view
 from pom_cli.store import alerts as alert_rows
 from pom_cli.times import utc
 from pom_cli.views import history as past
 from pom_cli.views import overview
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What an answer is made from. `trusted`: the client has shown a right token."""
-
-    db: sqlite3.Connection  # within one snapshot
-    config: Config
-    identity: str
-    now: datetime
-    target: str
-    query: Query
-    trusted: bool
-
-    def since(self, usual: str) -> datetime:
-        return past.begin(self.query.since or usual, self.now)
-
-    @property
-    def limit(self) -> int:
-        return self.query.limit or past.USUAL
 
 
 def health(scene: Scene) -> Answer:
@@ -128,9 +107,3 @@ def _html(text: str, status: int = 200) -> Answer:
     from pom_cli.page import style as page_style
 
     return Answer(status, text.encode(), "text/html; charset=utf-8", page_style.headers())
-
-
-def openapi(scene: Scene) -> Answer:
-    from pom_cli.api import openapi
-
-    return answers.fixed(openapi.document())

@@ -1,11 +1,12 @@
-"""This API as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0), from the same routes that answer it."""
+"""This API as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0), from the routes that answer it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pom_cli import __version__
 from pom_cli.api import metrics, schemas
 from pom_cli.api.answers import JSON
-from pom_cli.api.routes import ROUTES, Route
+from pom_cli.api.view import Route
 from pom_cli.checks import KINDS
 from pom_cli.views.history import MOST, SINCE_RULE, USUAL
 
@@ -34,8 +35,8 @@ _HEADERS = {
 }
 
 
-def document() -> dict[str, Any]:
-    """The whole document."""
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The whole document of these routes."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,7 +50,7 @@ def document() -> dict[str, Any]:
             "schemas": schemas.SCHEMAS,
         },
         "security": [{"token": []}],
-        "paths": {route.path: _path(route) for route in ROUTES},
+        "paths": {route.path: _path(route) for route in routes},
     }
 
 

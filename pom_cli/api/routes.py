@@ -1,27 +1,15 @@
 """The paths of the API: the only list of them. Which one is asked for, with what. Pure."""
 
-from collections.abc import Callable
 from functools import lru_cache
 
-from pom_cli.api import content
+from pom_cli.api import answers, content
 from pom_cli.api.answers import Answer
-from pom_cli.api.content import Scene
 from pom_cli.api.queries import Query, Refused, parse, split
+from pom_cli.api.view import Route, Scene
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 
 METHODS = ("GET", "HEAD")
-
-
-@dataclass(frozen=True)
-class Route:
-    """A path, and the view that answers it. `public`: without a token too. `parameters`: of its query."""
-
-    path: str
-    view: Callable[[Scene], Answer]
-    summary: str
-    parameters: tuple[str, ...] = ()
-    public: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +19,12 @@ class Asked:
     route: Route
     target: str
     query: Query
+
+
+def _openapi(scene: Scene) -> Answer:
+    from pom_cli.api import openapi
+
+    return answers.fixed(openapi.document(ROUTES))
 
 
 HEALTH = Route("/api/health", content.health, "Is this monitor itself well.", public=True)
@@ -46,7 +40,7 @@ ROUTES = (
     Route("/api/peer", content.peer, "What other instances ask this one."),
     Route("/api/mesh", content.mesh, "This instance and its peers."),
     Route("/metrics", content.metrics, "OpenMetrics text for Prometheus."),
-    Route("/api/openapi.json", content.openapi, "This API, described."),
+    Route("/api/openapi.json", _openapi, "This API, described."),
 )
 _EXACT = {tuple(route.path[1:].split("/")): route for route in ROUTES if "{" not in route.path}
 _OF_A_TARGET = {tuple(route.path[1:].split("/")[:-1]): route for route in ROUTES if "{" in route.path}

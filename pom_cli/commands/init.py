@@ -15,8 +15,9 @@ from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
 from pom_cli.settings import places
 from pom_cli.settings.address import http_url
+from pom_cli.settings.instance import NAME
 from pom_cli.settings.table import shown
-from pom_cli.settings.targets import NAME, site_of
+from pom_cli.settings.targets import site_of
 
 if TYPE_CHECKING:
     from pom_cli.discovery.proposals import Found

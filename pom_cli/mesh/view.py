@@ -18,7 +18,7 @@ from pom_cli.store import results
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Stored
 from pom_cli.times import short, utc
-from pom_cli.views import overview
+from pom_cli.views import standing
 
 
 def peer_answer(db: sqlite3.Connection, config: Config, now: datetime) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def sights(db: sqlite3.Connection, config: Config) -> dict[str, Sight]:
 
 
 def _sight(target: Target, stored: Mapping[Key, Stored]) -> Sight:
-    states = [state for _, _, state in overview.seen_of(target, stored)]
+    states = [state for _, _, state in standing.seen_of(target, stored)]
     health = stored.get(Key(target.name, "health", "")) if "health" in target.checks else None
     newest = health.state.checked_at if health else max((state.checked_at for state in states), default=None)
     return Sight(worst(state.status for state in states), _health(health.state) if health else None, newest)

@@ -19,7 +19,7 @@ from pom_cli.store.alerts import Alert
 from pom_cli.store.results import Stored
 from pom_cli.store.tally import DAY_MS, HOUR_MS, Sums
 from pom_cli.times import from_ms, to_ms
-from pom_cli.views import overview
+from pom_cli.views import overview, standing
 
 WINDOWS = {"24 hours": timedelta(hours=24), "7 days": timedelta(days=7), "30 days": timedelta(days=30)}
 _NOTHING = [Sums()] * (len(WINDOWS) + DAYS)
@@ -42,7 +42,7 @@ def picture(db: sqlite3.Connection, config: Config, now: datetime) -> Picture:
         looks.setdefault(one.target, []).append(one)
     found = []
     for target in config.targets.values():
-        states = [state for _, _, state in overview.seen_of(target, stored)]
+        states = [state for _, _, state in standing.seen_of(target, stored)]
         series = health.get(target.name)
         bare = _standing(target.name, states, looks.get(target.name, ()), now)
         measured = _measured(db, series[0] if series else None, sums.get(target.name, _NOTHING), now)
@@ -60,7 +60,7 @@ def picture(db: sqlite3.Connection, config: Config, now: datetime) -> Picture:
 
 def _standing(name: str, states: Sequence[State], looks: Sequence[Look], now: datetime) -> System:
     """How the target is, and how fresh that is."""
-    status, since = overview.standing(states)
+    status, since = standing.standing(states)
     known = [state.known for state in states if state.known is not None]
     seen = [one.seen_at for one in looks if one.seen_at is not None]
     return System(

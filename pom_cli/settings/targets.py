@@ -4,20 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pom_cli import checks
 from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site
 from pom_cli.frozen import dataclass
 from pom_cli.settings.address import origin
+from pom_cli.settings.instance import NAME, NAME_RULE, Instance
 from pom_cli.settings.table import Table, nearest, shown
 from pom_cli.times import written
 
-if TYPE_CHECKING:
-    from pom_cli.config import Instance
-
-NAME = r"(?![.-])[A-Za-z0-9_.-]{1,64}"
-NAME_RULE = "letters, digits, '-', '_' and '.', beginning with none of '-' and '.', at most 64 of them"
 SSH = r"(?a)(?!-)[\w.@:%\[\]-]+"
 USUAL_INTERVAL = timedelta(minutes=5)  # the timer's too, for kinds that have none of their own
 _WORD = r"(?a)(?!-)[\w.@:-]+"
@@ -65,7 +61,7 @@ class Target:
         return self.site.url
 
 
-def read(tables: Table, instance: "Instance", warnings: list[str]) -> dict[str, Target]:
+def read(tables: Table, instance: Instance, warnings: list[str]) -> dict[str, Target]:
     """Every target of the `targets` table, by name."""
     targets = {}
     for name in tables.data:
@@ -97,7 +93,7 @@ def explained_by(name: str, targets: Mapping[str, Target]) -> set[str]:
     return found
 
 
-def _target(name: str, table: Table, instance: "Instance", warnings: list[str]) -> Target:
+def _target(name: str, table: Table, instance: Instance, warnings: list[str]) -> Target:
     if "url" not in table.data:
         table.missing("url", "a URL like https://example.com")
     url = table.url("url") or _NO_URL
@@ -135,7 +131,7 @@ def _runbook(table: Table) -> dict[str, Steps]:
     return found
 
 
-def _site(name: str, url: str, interval: timedelta, tls: Any, instance: "Instance") -> Site:
+def _site(name: str, url: str, interval: timedelta, tls: Any, instance: Instance) -> Site:
     trust = tls if isinstance(tls, dict) else {}  # its own kind judges the values; here they are only passed on
     ca_file = trust.get("ca_file")
     return site_of(

@@ -9,7 +9,7 @@ from pom_cli import checks
 from pom_cli.alerting import outbox
 from pom_cli.config import Config, Target
 from pom_cli.mesh.overdue import limit
-from pom_cli.model import OPERATIONAL, UNKNOWN, Key, State, Status, worst
+from pom_cli.model import OPERATIONAL, Key, State, Status, worst
 from pom_cli.quantiles import median, percentile
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
@@ -18,6 +18,7 @@ from pom_cli.store.reading import Incident
 from pom_cli.store.results import Stored
 from pom_cli.store.tally import HOUR_MS, Sums
 from pom_cli.times import to_ms, utc
+from pom_cli.views.standing import seen_of, standing
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 INSTANCE_ALERTS = ("monitoring-offline", "checks-overdue", "delivery-failed", "config-broken")
@@ -150,25 +151,6 @@ def _standing(target: Target, stored: Mapping[Key, Stored]) -> dict[str, Any]:
         "since": None if since is None else utc(since),
         "checks": [_check_json(*one) for one in seen],
     }
-
-
-def seen_of(target: Target, stored: Mapping[Key, Stored]) -> list[tuple[str, str, State]]:
-    """Kind, subject and state of all that the config names of a target and that was ever looked at."""
-    keys = [
-        Key(target.name, kind, subject)
-        for kind, check in target.checks.items()
-        for subject in checks.load(kind).subjects(check.settings)
-    ]
-    return [(key.kind, key.subject, stored[key].state) for key in keys if key in stored]
-
-
-def standing(states: Sequence[State]) -> tuple[Status, datetime | None]:
-    """The worst status, and since when it is the worst one: for operational, since the last of all became so."""
-    status_ = worst(state.status for state in states)
-    since = [state.since for state in states if state.status is status_]
-    if not since:
-        return UNKNOWN, None
-    return status_, max(since) if status_ is OPERATIONAL else min(since)
 
 
 def _check_json(kind: str, subject: str, state: State) -> dict[str, Any]:

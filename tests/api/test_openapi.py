@@ -18,7 +18,7 @@ from pom_cli.api.reader import Source
 from pom_cli.api.routes import ROUTES
 from pom_cli.model import UNREACHABLE
 
-DOCUMENT = document()
+DOCUMENT = document(ROUTES)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 
 
