@@ -68,6 +68,12 @@ def test_what_is_missing_or_unknown_is_refused(wrong: object) -> None:
         wrong()  # type: ignore[operator]
 
 
+def test_what_is_wrong_is_told_of_the_class_itself() -> None:
+    for _ in range(2):  # its first instance and every later one
+        with pytest.raises(TypeError, match=r"^Place\.__init__\(\) missing 1 required positional argument: 'x'"):
+            Place()  # type: ignore[call-arg]
+
+
 def test_equal_is_what_has_the_same_class_and_the_same_fields() -> None:
     assert Point(1, 2) == Point(1, 2, {"left": "out"})
     assert Point(1, 2) != Point(1, 3)
