@@ -1,6 +1,6 @@
 """`@dataclass(frozen=True)`, made many times as fast: most of a run is start-up, and dataclasses were a third of it.
 
-The standard library writes and compiles six functions for each class; here a class gets its `__init__` alone, and that
+The standard library writes and compiles six functions for each class; here a class gets an `__init__` alone, and that
 with its first instance: in most runs half of the classes have none. The rest is the same for all. To the type checker,
 to `replace` and to `fields` it is the standard library's own. That nothing assigns to a field is left to the type
 checker, which sees every line that could.
@@ -46,6 +46,23 @@ def _frozen(cls: Any) -> Any:
 
 
 def _init(made: Any) -> Any:
-    """The `__init__` that the standard library writes: for an heir that adds nothing, since `made` is finished."""
-    heir: Any = type(made.__name__, (made,), {"__doc__": made.__doc__, "__qualname__": made.__qualname__})
-    return vars(dataclasses.dataclass(repr=False, eq=False, match_args=False)(heir))["__init__"]
+    """Its real `__init__`: plain assignments, for which the annotations need not be compiled as well."""
+    scope: dict[str, Any] = {"_MISSING": dataclasses.MISSING}
+    heads, lines = ["self"], ["    pass"]
+    for field in dataclasses.fields(made):
+        name = value = field.name
+        if field.default is not dataclasses.MISSING:
+            scope[f"_{name}"] = field.default
+            heads.append(f"{name}=_{name}")
+        elif field.default_factory is not dataclasses.MISSING:
+            scope[f"_{name}"] = field.default_factory
+            heads.append(f"{name}=_MISSING")
+            value = f"_{name}() if {name} is _MISSING else {name}"
+        else:
+            heads.append(name)
+        lines.append(f"    self.{name} = {value}")
+    # Nothing but the names of fields, which are in our own code, goes into it.
+    exec(f"def __init__({', '.join(heads)}):\n" + "\n".join(lines), scope)  # noqa: S102
+    init = scope["__init__"]
+    init.__qualname__ = f"{made.__qualname__}.__init__"
+    return init
