@@ -16,6 +16,7 @@ A kind's module has
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -81,6 +82,7 @@ class Kind(Protocol):
     def judge(self, seen: Any, settings: Any, past: Mapping[str, Past], now: datetime) -> list[Finding]: ...
 
 
+@cache
 def load(kind: str) -> Kind:
     """The module of one kind; it stays light until it looks."""
     return cast(Kind, import_module(f"pom_cli.checks.{kind}"))
