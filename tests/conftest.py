@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import authority
+from postmark_server import PostmarkServer
+from web_server import WebServer, answer
 
 from pom_cli import cli
 from pom_cli.settings import places
@@ -99,6 +102,32 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setattr(places, "ETC", tmp_path / "etc" / "pom" / "pom.toml")
     return home
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    """It answers as the test has it."""
+    with WebServer() as started:
+        yield started
+
+
+@pytest.fixture
+def web(server: WebServer) -> WebServer:
+    """A site whose front page is fine."""
+    server.on("/", answer(200))
+    return server
+
+
+@pytest.fixture
+def postmark() -> Iterator[PostmarkServer]:
+    with PostmarkServer(token="token") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def roots(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The test authority's own certificate, as a ca_file."""
+    return str(authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem"))
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,6 @@ def web() -> Iterator[WebServer]:
 
 
 @pytest.fixture
-def postmark() -> Iterator[PostmarkServer]:
-    with PostmarkServer(token="token") as server:
-        yield server
-
-
-@pytest.fixture
 def scene(tmp_path: Path, web: WebServer, postmark: PostmarkServer) -> Iterator[Scene]:
     ca = authority().write_public(tmp_path / "ca.pem")
     world = {"127.0.0.1": [zone("example.com", "www A 192.0.2.1")]}

@@ -6,24 +6,16 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Pom
-from web_server import WebServer, answer
+from web_server import WebServer
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can step down")
 
 NOBODY = pwd.getpwnam("nobody")
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
 
 
 @pytest.fixture

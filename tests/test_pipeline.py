@@ -21,13 +21,6 @@ OPS = "ops@example.com"
 
 
 @pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
-@pytest.fixture
 def postmark() -> Iterator[PostmarkServer]:
     with PostmarkServer(token="secret-token") as server:
         yield server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,13 +113,6 @@ def test_a_kind_alone_can_be_silenced() -> None:
     assert silenced([one], "shop", "tls", START)
     assert not silenced([one], "shop", "health", START)
     assert not silenced([one], "blog", "tls", START)
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
 
 
 def scene_of(tmp_path: Path, web: WebServer, more: str = "") -> Scene:

@@ -1,5 +1,4 @@
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -263,12 +262,6 @@ class TestServers:
 
 def told_of(server: CorsServer) -> tuple[Status, str]:
     return told(check(server.url("/api")))[APP]
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with WebServer() as started:
-        yield started
 
 
 class TestTrouble:

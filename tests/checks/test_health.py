@@ -1,7 +1,7 @@
 import json as jsons
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,17 +35,6 @@ NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://shop.example.com", "https", "shop.example.com", 443, timedelta(minutes=5), tls=True)
 GOOD = Answer(200, "OK", [], b"", "https://shop.example.com/", "192.0.2.1", 1.2, 20.4, 41.6, 80.0, 150.0)
 SETTINGS = Settings("https://shop.example.com/")
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with WebServer() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem"))
 
 
 def check(server: WebServer, *scripts: Script, path: str = "/", **more: Any) -> Finding:

@@ -1,5 +1,4 @@
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,12 +32,6 @@ def read(**data: Any) -> tuple[Settings, list[str]]:
     settings = parse(table, SITE)
     table.finish()
     return settings, table.problems
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with WebServer() as started:
-        yield started
 
 
 def check(server: WebServer, *found: Route | str, **more: Any) -> dict[str, Finding]:

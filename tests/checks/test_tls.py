@@ -14,12 +14,6 @@ from pom_cli.checks import tls
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Past, Status
 
 
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The test authority's own certificate, as a ca_file."""
-    return str(authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem"))
-
-
 class TestGoodCertificates:
     def test_a_certificate_of_a_private_authority_is_operational_with_its_ca_file(self, roots: str) -> None:
         with WebServer(tls=leaf(days=63.5)) as server:

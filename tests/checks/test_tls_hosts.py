@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Issued, authority
+from certificates import Issued
 from scene import Scene
 from tls_look import LONG, SOON, findings, leaf, resolving, verdicts
 from web_server import CLOSE, HANG, WebServer
@@ -17,12 +17,6 @@ from pom_cli.probe import net
 from pom_cli.settings.table import Table
 
 HTTPS = site_of("shop", "https://shop.example.com")
-
-
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The test authority's own certificate, as a ca_file."""
-    return str(authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem"))
 
 
 class TestSeveralAddresses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,6 @@ from web_server import WebServer, answer
 from pom_cli import cli
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
 
 
 @pytest.fixture

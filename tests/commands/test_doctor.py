@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,6 @@ from pom_cli import doctor
 from pom_cli.doctor import files, units
 from pom_cli.doctor.units import SERVICE, TIMERS
 from pom_cli.settings import places
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
-@pytest.fixture
-def postmark() -> Iterator[PostmarkServer]:
-    with PostmarkServer(token="token") as server:
-        yield server
 
 
 @pytest.fixture

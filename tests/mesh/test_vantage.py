@@ -25,13 +25,6 @@ NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 OWN = "11111111-1111-4111-8111-111111111111"
 
 
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
 @contextmanager
 def peers(count: int) -> Iterator[list[WebServer]]:
     servers = [WebServer() for _ in range(count)]

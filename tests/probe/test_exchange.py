@@ -1,5 +1,4 @@
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,12 +16,6 @@ from pom_cli.probe.net import Deadline, Fault, NoAnswer
 
 SOON = 0.4  # seconds: a deadline that the test waits for
 ORIGIN = Origin("https", "shop.example.com", 443)
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with WebServer() as started:
-        yield started
 
 
 def opened(server: WebServer, deadline: Deadline) -> Connection:

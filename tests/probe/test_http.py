@@ -1,5 +1,4 @@
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,17 +13,6 @@ from pom_cli.probe.http import redirect as redirection
 from pom_cli.probe.net import Deadline, Fault, NoAnswer
 
 SOON = 0.4  # seconds: a deadline that the test waits for
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with WebServer() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem"))
 
 
 def get(url: str, headers: dict[str, str] | None = None, seconds: float = 5.0, **more: Any) -> Answer:

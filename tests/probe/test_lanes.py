@@ -1,7 +1,7 @@
 import itertools
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 from certificates import authority, issue
@@ -14,12 +14,6 @@ from pom_cli.probe.lanes import Errand, longest, walk
 
 SOON = 0.3  # seconds: a deadline that the test waits for
 OK = answer(200, b"hello")
-
-
-@pytest.fixture
-def server() -> Iterator[WebServer]:
-    with WebServer() as started:
-        yield started
 
 
 def paths(count: int) -> list[str]:

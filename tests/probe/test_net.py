@@ -196,21 +196,15 @@ def shake(
             return sock.version()
 
 
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The test authority's own certificate, as a ca_file."""
-    return authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem")
-
-
 class TestTls:
-    def test_a_certificate_of_a_private_authority_is_trusted_with_its_ca_file(self, roots: Path) -> None:
+    def test_a_certificate_of_a_private_authority_is_trusted_with_its_ca_file(self, roots: str) -> None:
         assert shake(issue(authority()), ca_file=roots) == "TLSv1.3"
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost."])
-    def test_an_ip_address_and_a_dotted_name_are_checked_too(self, host: str, roots: Path) -> None:
+    def test_an_ip_address_and_a_dotted_name_are_checked_too(self, host: str, roots: str) -> None:
         assert shake(issue(authority()), host, ca_file=roots) == "TLSv1.3"
 
-    def test_a_chain_over_an_intermediate_is_trusted(self, roots: Path) -> None:
+    def test_a_chain_over_an_intermediate_is_trusted(self, roots: str) -> None:
         middle = issue(authority(), "middle", (), ca=True)
         assert shake(issue(middle, sent=[middle]), ca_file=roots) == "TLSv1.3"
 
@@ -234,7 +228,7 @@ class TestTls:
         ],
     )
     def test_a_bad_certificate_is_an_error_and_named(
-        self, certificate: Callable[[], Issued], reason: str, roots: Path
+        self, certificate: Callable[[], Issued], reason: str, roots: str
     ) -> None:
         fault = fault_from(lambda: shake(certificate(), ca_file=roots))
         assert fault == Fault("tls", reason, "certificate")
@@ -283,11 +277,13 @@ class TestTls:
         empty.write_text("nothing\n")
         assert fault_from(lambda: tls_context(True, str(empty))).status is UNKNOWN
 
-    def test_one_context_serves_all_with_the_same_settings(self, roots: Path) -> None:
-        assert tls_context(True, str(roots)) is tls_context(True, str(roots))
-        assert tls_context(True, str(roots)) is not tls_context(True, None)
+    def test_one_context_serves_all_with_the_same_settings(self, roots: str) -> None:
+        assert tls_context(True, roots) is tls_context(True, roots)
+        assert tls_context(True, roots) is not tls_context(True, None)
 
-    def test_many_threads_that_ask_at_once_load_it_once(self, roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_many_threads_that_ask_at_once_load_it_once(
+        self, roots: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         loaded = []
         real = ssl.create_default_context
 
@@ -297,8 +293,8 @@ class TestTls:
             return real()
 
         monkeypatch.setattr(ssl, "create_default_context", slow)
-        copy = roots.with_name("copy.pem")
-        copy.write_bytes(roots.read_bytes())
+        copy = tmp_path / "copy.pem"
+        copy.write_bytes(Path(roots).read_bytes())
         threads = [threading.Thread(target=tls_context, args=(True, str(copy))) for _ in range(8)]
         for thread in threads:
             thread.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,19 +24,6 @@ from pom_cli.probe import net
 from pom_cli.settings import standby
 
 Write = Callable[[str], Path]
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
-@pytest.fixture
-def postmark() -> Iterator[PostmarkServer]:
-    with PostmarkServer(token="token") as server:
-        yield server
 
 
 @pytest.fixture

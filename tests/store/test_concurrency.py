@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,6 @@ from web_server import WebServer, answer
 from pom_cli import store
 
 TARGETS = 8
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
-@pytest.fixture
-def postmark() -> Iterator[PostmarkServer]:
-    with PostmarkServer(token="token") as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,13 +15,6 @@ from pom_cli.model import Key
 from pom_cli.store.prune import Pruned, prune
 
 ONE = '[targets.{name}]\nurl = "{url}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
 
 
 @pytest.fixture

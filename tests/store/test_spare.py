@@ -20,19 +20,6 @@ from pom_cli import store
 
 
 @pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
-@pytest.fixture
-def postmark() -> Iterator[PostmarkServer]:
-    with PostmarkServer(token="token") as server:
-        yield server
-
-
-@pytest.fixture
 def small_disk(scene: Scene) -> Iterator[SmallDisk]:
     """The data folder on a file system of 400 KiB."""
     with SmallDisk(scene.folder / "data", 400) as disk:

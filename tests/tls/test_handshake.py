@@ -40,12 +40,6 @@ class TestChosen:
         assert len(chosen(found)) == MOST_ADDRESSES
 
 
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The test authority's own certificate, as a ca_file."""
-    return str(authority().write_public(tmp_path_factory.mktemp("ca") / "ca.pem"))
-
-
 def at(server: WebServer) -> Address:
     return Address(socket.AF_INET, (server.host, server.port))
 

@@ -69,13 +69,6 @@ def test_since_in_words() -> None:
 
 
 @pytest.fixture
-def web() -> WebServer:
-    with WebServer() as server:
-        server.on("/", answer(200))
-        yield server
-
-
-@pytest.fixture
 def scene(tmp_path: Path, web: WebServer) -> Scene:
     health = 'health = { attempts = 1, timeout = "1s" }'
     return Scene(
