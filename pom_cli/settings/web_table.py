@@ -11,11 +11,11 @@ from pom_cli.text import clean
 
 def url(table: Table, site: Site) -> str:
     """`url`, or `path` on the target's own origin, or the target's url."""
+    table.known |= {"path", "url"}  # whichever is read: a slip in either is told by its right name
     if "path" not in table.data:
         return table.url("url", site.url)
     found = table.read("path", site.url, lambda value: on_site(value, site), 'a path like "/api/health"')
     if "url" in table.data:
-        table.known.add("url")
         table.problem("url", "possible beside path; give one of them")
     return found
 

@@ -447,6 +447,8 @@ class TestParse:
             ({"drift": {"sample": 50}}, "drift.sample: unknown key; did you mean 'samples'?"),
             ({"drift": "off"}, "drift: 'off' is not a table"),
             ({"expects": {}}, "expects: unknown key; did you mean 'expect'?"),
+            ({"pth": "/"}, "pth: unknown key; did you mean 'path'?"),
+            ({"path": "/", "ulr": "http://x"}, "ulr: unknown key; did you mean 'url'?"),
         ],
     )  # fmt: skip
     def test_a_mistake_is_named(self, data: dict[str, Any], problem: str) -> None:
