@@ -12,7 +12,7 @@ from pom_cli.cors.rules import Asked, is_origin, may_set, value
 from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.probe.faults import EXPIRED, HOSTWIDE, Fault, NoAnswer
-from pom_cli.probe.outcome import Outcome, without_query
+from pom_cli.probe.outcome import Outcome, where, without_query
 from pom_cli.settings import web_table
 from pom_cli.settings.table import Table
 from pom_cli.text import clean
@@ -195,7 +195,7 @@ def _sent(step: "Step", settings: Settings) -> dict[str, Any]:
 def _came(outcome: Outcome) -> dict[str, Any]:
     """What came back in the step that decided."""
     if isinstance(outcome, Fault):
-        return {"phase": outcome.phase}
+        return where(outcome)
     found = {
         "allow_origin": value(outcome.headers, f"{_FROM}origin"),
         "allow_credentials": value(outcome.headers, f"{_FROM}credentials"),

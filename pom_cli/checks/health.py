@@ -13,7 +13,7 @@ from pom_cli.probe import expect
 from pom_cli.probe.drift import Drift, Rule, assess, describe
 from pom_cli.probe.expect import Expected
 from pom_cli.probe.faults import EXPIRED, Fault
-from pom_cli.probe.outcome import Outcome, figures, status_of, summarize, without_query
+from pom_cli.probe.outcome import Outcome, figures, status_of, summarize, where, without_query
 from pom_cli.settings import web_table
 from pom_cli.settings.table import Table
 from pom_cli.text import clean
@@ -132,7 +132,7 @@ def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
             "health": silent if told_elsewhere else Verdict(fault.status, summary),
             "latency-drift": silent,
         },
-        detail={"phase": fault.phase, "url": without_query(settings.url), "attempts": seen.attempts},
+        detail={**where(fault), "url": without_query(settings.url), "attempts": seen.attempts},
         answered=fault.blame == "certificate",
     )
 

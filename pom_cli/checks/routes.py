@@ -13,7 +13,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict
 from pom_cli.probe.faults import EXPIRED, Fault
 from pom_cli.probe.lanes import longest
-from pom_cli.probe.outcome import Outcome, phrase, told, without_query
+from pom_cli.probe.outcome import Outcome, phrase, told, where, without_query
 from pom_cli.settings.table import Table
 from pom_cli.settings.web_table import headers, on_site
 from pom_cli.text import clean
@@ -124,7 +124,7 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
             status=status,
             summary=summary,
             verdicts={"route": Verdict(UNKNOWN if told_elsewhere else status, summary)},
-            detail={"phase": outcome.phase, **detail},
+            detail={**where(outcome), **detail},
             answered=outcome.blame == "certificate",
         )
     return Finding(

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pom_cli import __version__
@@ -88,7 +89,10 @@ def open_connection(
     sock, tls_ms = link.sock, None
     if context:
         start = time.monotonic()
-        sock = start_tls(sock, origin.host, context, deadline)
+        try:
+            sock = start_tls(sock, origin.host, context, deadline)
+        except NoAnswer as error:
+            raise NoAnswer(replace(error.fault, address=link.address)) from error
         tls_ms = since_ms(start)
     stream = Stream(sock, deadline)
     return Connection(origin, sock, stream, Reader(stream), link.address, link.dns_ms, link.connect_ms, tls_ms)
@@ -176,24 +180,29 @@ def host_field(origin: Origin) -> str:
 @contextmanager
 def _telling(phase: Phase, connection: Connection) -> Iterator[None]:
     """Turn what can go wrong in one phase into NoAnswer."""
-    from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+    from http.client import HTTPException
 
-    stream = connection.stream
     try:
         yield
-    except RemoteDisconnected as error:
-        raise NoAnswer(Fault(phase, "connection closed without an answer")) from error
-    except TimeoutError as error:
+    except (OSError, HTTPException, TooLong) as error:
+        raise NoAnswer(replace(_fault(phase, error, connection.stream), address=connection.address)) from error
+
+
+def _fault(phase: Phase, error: Exception, stream: Stream) -> Fault:
+    from http.client import BadStatusLine, RemoteDisconnected
+
+    if isinstance(error, RemoteDisconnected):
+        return Fault(phase, "connection closed without an answer")
+    if isinstance(error, TimeoutError):
         what = "answer" if stream.first_at is None else "complete answer"
-        raise NoAnswer(Fault(phase, f"no {what} within {stream.deadline.seconds:g} s")) from error
-    except OSError as error:
-        raise NoAnswer(fault_of(phase, error, stream.deadline)) from error
-    except TooLong as error:
-        raise NoAnswer(Fault(phase, "no end of the headers")) from error
-    except BadStatusLine as error:
-        raise NoAnswer(Fault(phase, f"no HTTP: it says {clean(str(error), 60)!r}")) from error
-    except HTTPException as error:
-        raise NoAnswer(Fault(phase, f"no HTTP that can be read: {clean(str(error), 80)}")) from error
+        return Fault(phase, f"no {what} within {stream.deadline.seconds:g} s")
+    if isinstance(error, OSError):
+        return fault_of(phase, error, stream.deadline)
+    if isinstance(error, TooLong):
+        return Fault(phase, "no end of the headers")
+    if isinstance(error, BadStatusLine):
+        return Fault(phase, f"no HTTP: it says {clean(str(error), 60)!r}")
+    return Fault(phase, f"no HTTP that can be read: {clean(str(error), 80)}")
 
 
 def _head(connection: Connection, method: str) -> "HTTPResponse":

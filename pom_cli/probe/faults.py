@@ -1,6 +1,7 @@
 """Why no answer came, in plain English, and whose fault that is. No I/O here."""
 
 import errno
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from pom_cli.frozen import dataclass
@@ -61,6 +62,7 @@ class Fault:
     phase: Phase
     reason: str
     blame: Blame = "target"
+    address: str = field(default="", compare=False)  # where it was met; elsewhere it would be the same fault
 
     @property
     def status(self) -> Status:

@@ -4,6 +4,7 @@ import errno
 import functools
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.frozen import dataclass
@@ -130,7 +131,7 @@ def connect(host: str, port: int, deadline: Deadline) -> Link:
             sock = reach(address, deadline.part(len(addresses) - number))
             return Link(sock, address.ip, dns_ms, since_ms(start))
         except OSError as error:
-            fault = fault_of("connect", error, deadline)
+            fault = replace(fault_of("connect", error, deadline), address=address.ip)
             if error.errno in OURS and error.errno not in _NO_WAY:
                 raise NoAnswer(fault) from error
             faults.append((error.errno in _NO_WAY, fault))

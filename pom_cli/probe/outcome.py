@@ -43,6 +43,11 @@ def told(fault: Fault) -> str:
     return f"{fault.reason} ({fault.phase})" if "answer within" in fault.reason else fault.reason
 
 
+def where(fault: Fault) -> dict[str, str]:
+    """What `detail` tells of a fault: how far it came, and the address where it was met, if any."""
+    return {"phase": fault.phase, **({"address": fault.address} if fault.address else {})}
+
+
 def phrase(answer: "Answer") -> str:
     """`503 Service Unavailable`: the standard's words for a status, else the server's own."""
     from http import HTTPStatus

@@ -182,7 +182,7 @@ class TestSilence:
         assert told(finding) == (UNREACHABLE, summary)
         assert finding.verdicts["health"] == Verdict(UNREACHABLE, summary)
         assert finding.verdicts["latency-drift"].status is UNKNOWN
-        assert finding.detail == {"phase": phase, "url": server.url("/"), "attempts": 1}
+        assert finding.detail == {"phase": phase, "url": server.url("/"), "address": "127.0.0.1", "attempts": 1}
         assert finding.latency_ms is None
         assert not finding.answered
 
@@ -192,7 +192,7 @@ class TestSilence:
             settings = Settings(f"http://127.0.0.1:{sock.getsockname()[1]}/", attempts=1)
             finding = judge(look(settings), settings, {}, NOW)[0]
         assert told(finding) == (UNREACHABLE, "connection refused")
-        assert finding.detail["phase"] == "connect"
+        assert (finding.detail["phase"], finding.detail["address"]) == ("connect", "127.0.0.1")
 
     @pytest.mark.parametrize(
         ("code", "status", "summary"),
@@ -212,6 +212,7 @@ class TestSilence:
         finding = judge(look(settings), settings, {}, NOW)[0]
         assert told(finding) == (status, summary)
         assert finding.verdicts["health"].status is status
+        assert "address" not in finding.detail
         assert not finding.answered
 
     def test_a_process_out_of_file_descriptors_is_no_outage(self, server: WebServer) -> None:
@@ -242,7 +243,7 @@ class TestCertificate:
             finding = check(server, answer(200), ca_file=roots)
         assert told(finding) == (ERROR, summary)
         assert finding.verdicts["health"] == Verdict(ERROR, summary)
-        assert finding.detail["phase"] == "tls"
+        assert (finding.detail["phase"], finding.detail["address"]) == ("tls", "127.0.0.1")
         assert finding.latency_ms is None
         assert finding.answered
 

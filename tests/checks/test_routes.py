@@ -327,6 +327,7 @@ class TestLooking:
         settings = Settings(f"http://127.0.0.1:{port}", tuple(Route(f"/{n}") for n in range(20)), pause_s=0.01)
         findings = judge(look(settings), settings, {}, NOW)
         assert [(one.status, one.summary) for one in findings] == [(UNREACHABLE, "connection refused")] * 20
+        assert {one.detail["address"] for one in findings} == {"127.0.0.1"}
 
     def test_the_headers_of_the_config_go_along(self, server: WebServer) -> None:
         server.on("/", answer(200))
