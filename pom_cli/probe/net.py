@@ -144,6 +144,8 @@ def reach(address: Address, deadline: Deadline) -> "socket.socket":
 
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
+        # As browsers do: or a request waits in the kernel until the end of the handshake is acknowledged, a round trip.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(deadline.remaining())
         sock.connect(address.place)
     except BaseException:

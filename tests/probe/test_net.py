@@ -128,6 +128,10 @@ class TestConnect:
                 assert link.address == "127.0.0.1"
                 assert link.connect_ms >= 0
 
+    def test_what_is_sent_leaves_at_once(self) -> None:
+        with WebServer() as server, closing(connect("127.0.0.1", server.port, Deadline.after(5)).sock) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
     def test_a_closed_port_is_refused(self) -> None:
         with closed_port() as port:
             fault = fault_from(lambda: connect("127.0.0.1", port, Deadline.after(5)))
