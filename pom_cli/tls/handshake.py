@@ -65,9 +65,10 @@ def chosen(found: list[Address], most: int = MOST_ADDRESSES) -> list[Address]:
 
 def shake(address: Address, host: str, verify: bool, ca_file: str | None, deadline: Deadline) -> Handshake:
     """A browser's handshake; where that fails within TLS, another one that only reads what is shown."""
-    start = time.monotonic()
     try:
-        with closing(_open(host, address, net.tls_context(verify, ca_file), deadline)) as sock:
+        context = net.tls_context(verify, ca_file)  # first, or the first host of a run would look slow
+        start = time.monotonic()
+        with closing(_open(host, address, context, deadline)) as sock:
             took_ms = since_ms(start)
             chain, protocol = shown(sock, verify), sock.version() or ""
             return Handshake(address.ip, protocol=protocol, chain=chain, verified=verify, took_ms=took_ms)

@@ -1,4 +1,6 @@
 import socket
+import ssl
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from pom_cli.probe import net
 from pom_cli.probe.deadline import Deadline
 from pom_cli.probe.faults import Fault
 from pom_cli.probe.net import Address
+from pom_cli.tls import handshake
 from pom_cli.tls.handshake import MOST_ADDRESSES, chosen, lenient, see, shake
 
 
@@ -52,6 +55,22 @@ class TestShake:
             assert server.connections == 1
         assert [one.fingerprint for one in seen.chain] == [certificate.fingerprint, authority().fingerprint]
         assert (seen.verified, seen.fault, seen.protocol) == (True, None, "TLSv1.3")
+
+    def test_its_time_begins_once_the_roots_are_loaded(self, roots: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        loaded = []
+        load = net.tls_context
+
+        def watched(verify: bool, ca_file: str | None) -> ssl.SSLContext:
+            context = load(verify, ca_file)
+            loaded.append(time.monotonic())
+            return context
+
+        monkeypatch.setattr(net, "tls_context", watched)
+        monkeypatch.setattr(handshake, "since_ms", lambda start: start)
+        with WebServer(tls=issue(authority())) as server:
+            seen = shake(at(server), "localhost", True, roots, Deadline.after(10))
+        assert seen.took_ms is not None
+        assert seen.took_ms >= loaded[0]
 
     def test_a_bad_certificate_is_read_over_a_second_one(self, roots: str) -> None:
         certificate = issue(authority(), hosts=["other.example.com"])
