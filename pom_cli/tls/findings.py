@@ -178,8 +178,10 @@ def _detail(lead: Ruling, rulings: Iterable[Ruling], now: datetime) -> dict[str,
         "protocol": shown.protocol or None,
     }
     if shown.leaf:
-        ends = shown.leaf.not_after
+        ends, first = shown.leaf.not_after, earliest(shown.chain)
         detail |= {**_certificate(shown.chain), "days_left": days(ends, now) if ends else None}
+        if first and shown.verified and first != ends:
+            detail["chain_days_left"] = days(first, now)
     return {key: value for key, value in detail.items() if value is not None}
 
 

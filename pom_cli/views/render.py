@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COLOURS = {"operational": "green", "degraded": "yellow", "error": "red", "unreachable": "red", "unknown": "magenta"}
 
 PEER_COLOURS = {"alive": "green", "late": "yellow", "missing": "red"}
+_DAYS_LEFT = ("days_left", "chain_days_left")  # an intermediate that ends before the leaf ends it for every client
 
 
 def coloured(status: Status | str) -> str:
@@ -92,8 +93,8 @@ def days_left(target: Mapping[str, Any]) -> list[tuple[str, int]]:
     """Days left of the certificate and of the domain, the nearest one of each, where they are known."""
     found = []
     for kind, name in (("tls", "certificate"), ("whois", "domain")):
-        checks = [check for check in target["checks"] if check["kind"] == kind]
-        days = [check["detail"]["days_left"] for check in checks if isinstance(check["detail"].get("days_left"), int)]
+        details = [check["detail"] for check in target["checks"] if check["kind"] == kind]
+        days = [one[key] for one in details for key in _DAYS_LEFT if isinstance(one.get(key), int)]
         found += [(name, min(days))] if days else []
     return found
 

@@ -59,6 +59,7 @@ class TestGoodCertificates:
         assert found.status is OPERATIONAL
         assert found.detail["days_left"] == found.verdicts["tls-expiry"].days_left == 80
         assert found.detail["chain_expires_at"] < found.detail["expires_at"]
+        assert found.detail["chain_days_left"] == 39
 
     def test_a_fifteen_year_origin_certificate_without_verify_is_simply_operational(self) -> None:
         origin = issue(authority("Origin CA"), hosts=["other.example.com"], days=5474.5, age=1)
