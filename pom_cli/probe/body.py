@@ -28,7 +28,8 @@ def read_body(response: "HTTPResponse", limit: int = MAX_BODY) -> Body:
     from http.client import HTTPException, IncompleteRead
 
     declared = response.length
-    if declared is None and not response.chunked and "content-length" in response.headers:
+    lengths = set() if response.chunked else set(response.headers.get_all("content-length", ()))
+    if lengths and (declared is None or len(lengths) > 1):
         return Body(flaw="its Content-Length cannot be read")  # RFC 9112, section 6.3: the framing is invalid
     decoder = _decoder(response.headers.get("content-encoding", ""))
     content, count = bytearray(), 0

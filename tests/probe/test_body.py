@@ -97,6 +97,7 @@ def test_a_coding_that_was_not_asked_for_is_left_as_it_is() -> None:
         ("Content-Length: many", DATA, "its Content-Length cannot be read"),
         ("Content-Length: -1", DATA, "its Content-Length cannot be read"),
         ("Content-Length: 5, 6", DATA, "its Content-Length cannot be read"),
+        ("Content-Length: 5\r\nContent-Length: 6", DATA, "its Content-Length cannot be read"),
     ],
 )
 def test_a_body_that_is_not_whole_has_a_flaw(headers: str, body: bytes, flaw: str) -> None:
