@@ -106,8 +106,14 @@ def _ask(settings: Settings) -> Seen:
         )
     except NoAnswer as error:
         return Seen(error.fault)
-    told = expect.mismatch(answer.body, answer.truncated, expected) if expected.of_body else None
+    told = _mismatch(answer, expected) if expected.of_body else None
     return Seen(replace(answer, body=answer.body[:_EXCERPT]), told)
+
+
+def _mismatch(answer: "Answer", expected: Expected) -> str | None:
+    from pom_cli.probe.http import header
+
+    return expect.mismatch(answer.body, answer.truncated, expected, header(answer.headers, "content-type") or "")
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:

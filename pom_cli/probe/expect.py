@@ -1,12 +1,16 @@
 """What an HTTP answer is expected to be, and how its body differs from that. Pure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
 from pom_cli.frozen import dataclass
 from pom_cli.settings.table import Table
 from pom_cli.text import clean
+
+_CHARSET = r"""(?i)\bcharset\s*=\s*["']?([a-z0-9._:-]+)"""
 
 
 @dataclass(frozen=True)
@@ -46,23 +50,24 @@ def _json_table(value: Any) -> dict[str, Any]:
     return value
 
 
-def mismatch(body: bytes, truncated: bool, expected: Expected) -> str | None:
+def mismatch(body: bytes, truncated: bool, expected: Expected, content_type: str = "") -> str | None:
     """What the body lacks of what is expected, None where it lacks nothing.
 
-    The text is looked for as UTF-8, and as Latin-1 where it can be that.
+    The text is looked for as UTF-8, as Latin-1, and in the charset that the Content-Type names.
     """
     lacking = _lacks_json(body, truncated, expected.json) if expected.json else None
     if lacking or not expected.text:
         return lacking
-    found = any(form in body for form in _forms(expected.text))
+    found = any(form in body for form in _forms(expected.text, content_type))
     return None if found else f"the body lacks the text {_shown(expected.text)}"
 
 
-def _forms(text: str) -> list[bytes]:
-    try:
-        return [text.encode("utf-8"), text.encode("latin-1")]
-    except UnicodeEncodeError:
-        return [text.encode("utf-8")]
+def _forms(text: str, content_type: str) -> Iterator[bytes]:
+    """The text as it may stand in a body. It is encoded, for to decode a whole body can take any time (punycode)."""
+    declared = re.search(_CHARSET, content_type)
+    for charset in ("utf-8", "latin-1", *(declared.groups() if declared else ())):
+        with suppress(UnicodeError, LookupError):  # it cannot be written so, or nobody knows that charset
+            yield text.encode(charset)
 
 
 def _lacks_json(body: bytes, truncated: bool, wanted: Mapping[str, Any]) -> str | None:

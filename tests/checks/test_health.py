@@ -154,6 +154,11 @@ def test_an_answer_is_judged_by_status_and_body(
     assert finding.answered
 
 
+def test_a_text_is_looked_for_in_the_charset_of_the_answer(server: WebServer) -> None:
+    page = answer(200, "Всё работает".encode("cp1251"), {"Content-Type": "text/html; charset=windows-1251"})
+    assert told(check(server, page, expected=Expected(text="работает"))) == (OPERATIONAL, "200 OK")
+
+
 def test_the_beginning_of_a_bad_answer_is_kept(server: WebServer) -> None:
     finding = check(server, answer(500, "database \x1b[31mgone\n" + "x" * 5000))
     excerpt = finding.detail["excerpt"]

@@ -86,6 +86,19 @@ def test_a_text_beyond_ascii_is_found_in_either_encoding(encoding: str) -> None:
     assert differs("Größe".encode(encoding), text="Größe") is None
 
 
+@pytest.mark.parametrize("said", ["text/html; charset=windows-1251", 'text/html;Charset="CP1251"', "charset = cp1251"])
+def test_a_text_is_found_in_the_charset_that_the_content_type_names(said: str) -> None:
+    body, wanted = "Всё работает".encode("cp1251"), Expected(text="работает")
+    assert mismatch(body, False, wanted, said) is None
+    assert mismatch(body, False, wanted, "text/html") == 'the body lacks the text "работает"'
+
+
+@pytest.mark.parametrize("charset", ["nonsense", "base64", "ascii", "undefined", "", "utf-8\x00"])
+def test_a_charset_of_no_use_changes_nothing(charset: str) -> None:
+    assert mismatch("Größe".encode(), False, Expected(text="Größe"), f"text/html; charset={charset}") is None
+    assert mismatch(b"", False, Expected(text="Größe"), f"text/html; charset={charset}") is not None
+
+
 @pytest.mark.parametrize("body", ["", "nothing", "???"])
 def test_a_text_that_is_not_there_is_named(body: str) -> None:
     assert differs(body, text="日本語") == 'the body lacks the text "日本語"'
