@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,6 +194,22 @@ def test_a_folder_that_others_may_write_is_no_place_for_the_spare(tmp_path: Path
     found = spare_path(tmp_path / "pom.db", {"RUNTIME_DIRECTORY": str(shared)}, make=True)
     assert found is not None
     assert found.parent != shared
+
+
+def test_a_full_disk_that_holds_tmp_too_still_leaves_the_runtime_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pom_cli.store.spare import spare_path
+
+    def full() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", full)
+    own = tmp_path / "run"
+    own.mkdir(mode=0o700)
+    found = spare_path(tmp_path / "pom.db", {"XDG_RUNTIME_DIR": str(own)}, make=True)
+    assert found is not None
+    assert found.parent == own
 
 
 def test_where_nothing_can_be_written_the_run_still_sees_and_speaks(
