@@ -104,8 +104,8 @@ def arrange(runs: Iterable[Run], fault: str = "") -> Seen:
     # The spare and the main database, or a run just stored, may hold the same one twice.
     distinct = {run.id: run for run in runs}.values()
     ordered = sorted(distinct, key=lambda run: run.ended_at, reverse=True)
-    made = [run for run in ordered if not run.reason]
-    tried = [run for run in ordered[:1] if run.reason]
+    made = [run for run in ordered if run.made]
+    tried = [run for run in ordered[:1] if not run.made]
     first = min((run.started_at for run in ordered), default=None)
     return Seen(tuple(made[:2]), tried[0] if tried else None, first, fault)
 
@@ -153,15 +153,21 @@ def _failed(made: Sequence[Run]) -> Verdict:
 def newly(made: Sequence[Run]) -> tuple[str, ...] | None:
     """The tests of the newest run that did not fail in the one before it; None where that cannot be told."""
     run, *before = made
-    if before and before[0].failed_tests and not before[0].failing:
-        return None
+    if before and before[0].failed_tests and (before[0].reason or not before[0].failing):
+        return None  # one that its time limit ended never came to some of its tests
     known = set(before[0].failing) if before and before[0].failed_tests else set()
     return tuple(name for name in run.failing if name not in known)
 
 
 def _count(run: Run) -> str:
-    """`3 of 43 tests failed`, `43 tests passed`, `exit 3: …`: the count where it bears the exit code out."""
+    """`3 of 43 tests failed`, `43 tests passed`, `exit 3: …`, `timed out after 30 min: …`.
+
+    The count where it bears the exit code out, else the last line of the log.
+    """
     passed, failed = run.passed or 0, run.failed or 0
+    if run.reason:
+        told = f"{failed} of {_tests(passed + failed)} failed until then" if failed else _last_line(run.log)
+        return clean(run.reason) + (f": {told}" if told else "")
     if run.failed_tests and failed:
         return f"{failed} of {_tests(passed + failed)} failed"
     if run.failed_tests:
@@ -204,7 +210,8 @@ def _detail(seen: Seen) -> dict[str, Any]:
             "newly_failing": list((newly(seen.made) or ())[:_NAMED]),
             "exit": run.exit,
         }
-        if run.failed_tests and not run.failing:
+        detail |= {"reason": clean(run.reason)} if run.reason else {}
+        if run.failed_tests and (run.reason or not run.failing):
             detail["log"] = _excerpt(run)
     if seen.failed_try:
         detail |= {"tried_at": utc(seen.failed_try.started_at), "reason": clean(seen.failed_try.reason)}

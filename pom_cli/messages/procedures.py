@@ -168,11 +168,12 @@ SECTIONS: dict[str, Section] = {
     ),
     "test-failed": Section(
         "Test Run Failed",
-        "The newest test run has failing tests.",
+        "The newest test run has failing tests, or did not end within its time.",
         (
             *_RUN_TESTS,
             Step("If tests fail: investigate failures, check recent deploys, fix, re-run"),
             Step("If tests pass: suspect a flaky test or a shared resource (database, port, disk)"),
+            Step("If it timed out: find the test that hangs, or raise its timeout in PoM config"),
             Step("Store a new run, which ends this alert when it passes:", ("{pom:whole} test {target}",)),
         ),
     ),

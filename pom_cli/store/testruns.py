@@ -15,10 +15,11 @@ from pom_cli.testrun import Run
 from pom_cli.times import from_ms, to_ms
 
 _COLUMNS = "id, target, started_at, ended_at, exit, passed, failed, failing, reason, log"
+_MADE = "(reason = '' OR exit IS NOT NULL)"  # Run.made
 # What judging needs, however long the history: the two newest that were made, the newest and the oldest of all.
 _TOLD = f"""
 SELECT {_COLUMNS} FROM test_runs WHERE id IN (
-    SELECT id FROM (SELECT id FROM test_runs WHERE target = :target AND reason = '' ORDER BY ended_at DESC LIMIT 2)
+    SELECT id FROM (SELECT id FROM test_runs WHERE target = :target AND {_MADE} ORDER BY ended_at DESC LIMIT 2)
     UNION SELECT id FROM (SELECT id FROM test_runs WHERE target = :target ORDER BY ended_at DESC LIMIT 1)
     UNION SELECT id FROM (SELECT id FROM test_runs WHERE target = :target ORDER BY ended_at LIMIT 1)
 )
@@ -93,6 +94,6 @@ def forget(db: sqlite3.Connection, before: datetime, kept: Callable[[str], bool]
             rows += db.execute("DELETE FROM test_runs WHERE target = ?", (target,)).rowcount
     sql = (
         "DELETE FROM test_runs WHERE ended_at < ? AND id NOT IN (SELECT id FROM test_runs AS other WHERE"
-        " other.target = test_runs.target AND reason = '' ORDER BY ended_at DESC LIMIT 2)"
+        f" other.target = test_runs.target AND {_MADE} ORDER BY ended_at DESC LIMIT 2)"
     )
     return rows + db.execute(sql, (to_ms(before),)).rowcount

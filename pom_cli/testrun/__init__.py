@@ -8,22 +8,31 @@ from pom_cli.frozen import dataclass
 from pom_cli.text import clean
 
 NAMES = 200  # failing tests that are kept by name; their number is kept whole
+TIMED_OUT = 124  # the exit code of a run that its time limit ended, as timeout(1) has it
 
 
 @dataclass(frozen=True)
 class Run:
-    """One test run of a target. `reason` says why it could not be made, and then nothing else is known of the tests."""
+    """One test run of a target. `reason` says why it has no end of its own.
+
+    With an exit code it was made, and its time limit ended it; without one nothing is known of the tests.
+    """
 
     id: int  # random, so that it means the same in any database
     target: str
     started_at: datetime
     ended_at: datetime
-    exit: int | None = None  # the command's own; None where it was recorded, or could not be made
+    exit: int | None = None  # the command's own, or TIMED_OUT; None where it was recorded, or could not be made
     passed: int | None = None  # None: nothing told
     failed: int | None = None
     failing: tuple[str, ...] = ()
     reason: str = ""
     log: str = ""  # the end of the output, printable
+
+    @property
+    def made(self) -> bool:
+        """Does it tell anything of the tests."""
+        return not self.reason or self.exit is not None
 
     @property
     def failed_tests(self) -> bool:

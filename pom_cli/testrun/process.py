@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from pom_cli.frozen import dataclass
-from pom_cli.testrun import ssh
+from pom_cli.testrun import TIMED_OUT, ssh
 from pom_cli.testrun.output import Output
 from pom_cli.times import short
 
@@ -22,13 +22,14 @@ _TICK_S = 0.5
 _QUIET_S = 2.0  # after the command has ended: what is silent for so long has nothing more of its output
 _DRAIN_S = 30.0  # a process that it left behind may keep on writing for ever
 _FINISH_S = 25.0  # the script takes 15 to end everything; then there is the way
+_LOST_S = 75.0  # ssh takes a minute to notice that the way is gone: one that still holds on then has it
 _COMPLAINTS = 8 << 10  # bytes of standard error that are kept
 _SSH_FAILED = 255  # ssh(1): "exits with the exit status of the remote command or with 255 if an error occurred"
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended: the command's own exit code or, without one, why there is none."""
+    """How it ended: the command's own exit code, TIMED_OUT with what to say of it, or else why there is none."""
 
     exit: int | None
     reason: str = ""
@@ -50,7 +51,7 @@ class _Course:
 
 
 def run(argv: Sequence[str], limit_s: float, run: str, output: Output, listen: Listener) -> Ended:
-    """Run it to its end, at most `limit_s` and the half minute that ending it may take.
+    """Run it to its end, at most `limit_s` and the minute that ending it may take.
 
     Where the caller is interrupted, in `listen` too, everything is ended first, at the far end as well.
     """
@@ -73,7 +74,7 @@ def run(argv: Sequence[str], limit_s: float, run: str, output: Output, listen: L
         _follow(course)
     except BaseException:
         course.listen = _deaf
-        _cut(course)
+        _cut(course, _FINISH_S)
         _follow(course)
         raise
     finally:
@@ -91,9 +92,9 @@ def _deaf(_lines: Sequence[str]) -> None:
     """Nobody listens any more."""
 
 
-def _cut(course: _Course) -> None:
+def _cut(course: _Course, patience_s: float) -> None:
     """Let go of the script's standard input: it then ends the command, wherever that runs."""
-    course.cut, course.ends = True, time.monotonic() + _FINISH_S
+    course.cut, course.ends = True, time.monotonic() + patience_s
     if course.process.stdin:
         course.process.stdin.close()
 
@@ -115,7 +116,7 @@ def _follow(course: _Course) -> None:
             if over is None and now >= course.ends:
                 if course.cut:
                     break
-                _cut(course)
+                _cut(course, _LOST_S)
             left = course.ends - now if over is None else _QUIET_S
             ready = selector.select(max(0.0, min(_TICK_S, left)))
             _read(course, selector, [key.fileobj for key, _ in ready])
@@ -146,8 +147,7 @@ def _ended(course: _Course, program: str) -> Ended:
     if told is not None and told != ssh.CUT:
         return Ended(int(told))
     if course.cut:
-        doubt = "" if told else "; nothing tells whether that ended it at the far end"
-        return Ended(None, f"timed out after {short(timedelta(seconds=course.limit_s))}{doubt}")
+        return _overrun(course, told)
     if told:
         return Ended(None, "it was ended, and not by PoM")
     if code < 0:
@@ -156,6 +156,17 @@ def _ended(course: _Course, program: str) -> Ended:
         return Ended(None, ssh.complaint(course.told.decode("utf-8", "replace")))
     # A command that the server forces upon this key (sshd's ForceCommand) has no script of ours around it.
     return Ended(code)
+
+
+def _overrun(course: _Course, told: str | None) -> Ended:
+    """Its time is over: it failed, where it is known that it ran and that the way to it was there to the end."""
+    over = f"timed out after {short(timedelta(seconds=course.limit_s))}"
+    if told:
+        return Ended(TIMED_OUT, over)
+    # No word from the script: the way is gone, the machine hardly runs, or the server forces a command upon this key.
+    code = course.process.returncode
+    ran = course.output.count > 0 if code == -signal.SIGKILL else 0 <= code != _SSH_FAILED
+    return Ended(TIMED_OUT if ran else None, f"{over}; nothing tells whether that ended it at the far end")
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,7 @@ from pom_cli.checks.tests import Seen, Settings, arrange, judge, newly
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding
 from pom_cli.store import testruns
 from pom_cli.store.spare import Database
-from pom_cli.testrun import Run
+from pom_cli.testrun import TIMED_OUT, Run
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 SETTINGS = Settings("shop", "run-tests")
@@ -118,10 +119,26 @@ class TestJudge:
             assert finding.detail["reason"] == "ssh: Permission denied (publickey)"
 
     def test_nor_does_it_keep_them_from_getting_stale(self) -> None:
-        refused = ran(timedelta(0), exit=None, reason="timed out after 30 min")
+        refused = ran(timedelta(0), exit=None, reason="ssh: Connection refused")
         finding = found(refused, ran("8"))
         assert said(finding) == (DEGRADED, UNKNOWN, DEGRADED)
-        assert finding.summary == "could not be run: timed out after 30 min; no test run for 8 d (limit 7 d)"
+        assert finding.summary == "could not be run: ssh: Connection refused; no test run for 8 d (limit 7 d)"
+
+    def test_a_run_over_its_time_failed_and_counts_as_the_newest(self) -> None:
+        overrun = ran("1", exit=TIMED_OUT, reason="timed out after 30 min", log="test_a\ntest_b hangs\n")
+        finding = found(overrun, ran("8"))
+        assert said(finding) == (ERROR, ERROR, OPERATIONAL)
+        assert finding.summary == "timed out after 30 min: test_b hangs"
+        assert (finding.detail["exit"], finding.detail["reason"]) == (124, "timed out after 30 min")
+        assert finding.detail["log"] == ["test_a", "test_b hangs"]
+        assert said(found(ran("0"), overrun)) == (OPERATIONAL, OPERATIONAL, OPERATIONAL)
+        assert said(found(replace(overrun, ended_at=NOW - timedelta(days=8)))) == (ERROR, ERROR, DEGRADED)
+
+    def test_what_failed_before_its_time_was_over_is_named(self) -> None:
+        told: dict[str, Any] = {"passed": 40, "failed": 1, "failing": ("a",), "reason": "timed out after 30 min"}
+        overrun = ran("1", exit=TIMED_OUT, **told)
+        assert found(overrun).summary == "timed out after 30 min: 1 of 41 tests failed until then; newly failing: a"
+        assert found(failed("a", "b"), overrun).summary == "2 of 42 tests failed; failing: a; b"
 
     def test_where_none_ever_could_be_made_that_gets_stale_too(self) -> None:
         tries = [ran(ago, exit=None, reason="ssh: no") for ago in ("0", "3")]

@@ -119,12 +119,23 @@ def test_without_verbose_the_end_of_the_log_tells_what_no_names_tell(run: Run) -
     assert lines[1:21] == [f"  | line {number}" for number in range(31, 51)]
 
 
-def test_a_run_over_its_time_is_unknown_and_raises_no_alert(run: Run) -> None:
+def test_a_run_over_its_time_is_one_that_failed(run: Run) -> None:
     ran = run("--json", shop="echo begun; exec sleep 600")
     found = report(ran)
     assert ran[0] == 1
-    assert (found["runs"][0]["exit"], found["runs"][0]["reason"]) == (None, "timed out after 2 s")
-    assert (found["results"][0]["status"], found["notices"]) == ("unknown", [])
+    assert (found["runs"][0]["exit"], found["runs"][0]["reason"]) == (124, "timed out after 2 s")
+    (result,) = found["results"]
+    assert (result["status"], result["summary"]) == ("error", "timed out after 2 s: begun")
+    assert (result["detail"]["reason"], result["detail"]["log"]) == ("timed out after 2 s", ["begun"])
+    assert [(notice["alert"], notice["to"]) for notice in found["notices"]] == [("test-failed", "error")]
+
+
+def test_the_alert_of_a_run_over_its_time_stands_until_one_ends_well(run: Run) -> None:
+    _, out, _ = run(shop="exec sleep 600")
+    assert "[PoM hetzner] shop test-failed: operational → error" in out
+    assert "Seen: timed out after 2 s" in out
+    assert "If it timed out: find the test that hangs" in out
+    assert "(recovered)" in run(shop=PASSES)[1]
 
 
 def test_a_failure_stands_while_ssh_fails_and_recovers_with_the_next_run(

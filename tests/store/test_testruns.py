@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,7 @@ from pom_cli import store
 from pom_cli.store import testruns
 from pom_cli.store.prune import prune
 from pom_cli.store.spare import Database, spare_path
-from pom_cli.testrun import NAMES, Run, kept, new_id
+from pom_cli.testrun import NAMES, TIMED_OUT, Run, kept, new_id
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 IDS = count(1)
@@ -104,6 +105,7 @@ def test_prune_keeps_what_tells_how_stale_the_tests_are(db: sqlite3.Connection, 
     runs = [ran(days) for days in (90, 80, 70, 60)]
     tries = [ran(days, exit=None, reason="ssh: no") for days in (75, 31, 1)]
     gone = ran(0, target="blog")
+    runs[3] = replace(runs[3], exit=TIMED_OUT, reason="timed out after 30 min")  # which made it, too
     for run in (*runs, *tries, gone):
         testruns.add(db, run)
     done = prune(path, NOW, timedelta(days=30), lambda key: key.target == "shop", lambda *_: True, lambda: None)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ssh_server import await_pids, gone, is_alive
 
-from pom_cli.testrun import Run, process
+from pom_cli.testrun import TIMED_OUT, Run, process
 from pom_cli.testrun.make import make
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -64,15 +64,20 @@ def test_the_time_limit_ends_it_with_all_that_it_began(tmp_path: Path) -> None:
         "setsid sh -c 'echo $$ > away.pid; exec sleep 600' & echo begun; wait",
         limit_s=1.0,
     )
-    assert (run.exit, run.reason, run.log) == (None, "timed out after 1 s", "begun")
+    assert (run.exit, run.reason, run.log) == (TIMED_OUT, "timed out after 1 s", "begun")
+    assert (run.made, run.failed_tests) == (True, True)
     pids = await_pids(tmp_path, 3)
     assert not any(map(is_alive, pids))
 
 
-def test_a_run_over_its_limit_tells_nothing_of_its_tests() -> None:
+def test_a_run_over_its_limit_tells_what_its_runners_told_until_then() -> None:
     run = here("echo '= 1 failed in 1.0s ='; exec sleep 600", limit_s=1.0)
-    assert (run.exit, run.passed, run.failed) == (None, None, None)
+    assert (run.exit, run.passed, run.failed) == (TIMED_OUT, 0, 1)
     assert run.log == "= 1 failed in 1.0s ="
+
+
+def test_one_that_says_nothing_and_hangs_was_made_all_the_same() -> None:
+    assert here("exec sleep 600", limit_s=1.0).exit == TIMED_OUT
 
 
 @pytest.mark.slow
@@ -142,10 +147,30 @@ def test_an_ssh_that_does_not_let_go_is_ended_and_the_doubt_is_told(
     fake.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/ssh.pid; sleep 600 & echo $! > {tmp_path}/proxy.pid; wait\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(process, "_FINISH_S", 1.0)
+    monkeypatch.setattr(process, "_LOST_S", 1.0)
     run = make("shop", "lab", "echo never", 1.0, lambda: NOW, lambda _: None)
     assert run.reason == "timed out after 1 s; nothing tells whether that ended it at the far end"
+    assert (run.exit, run.made) == (None, False)
     assert gone(await_pids(tmp_path, 2))
+
+
+@pytest.mark.parametrize(
+    ("does", "code"),
+    [
+        ("echo begun; exec sleep 600", TIMED_OUT),  # has spoken, and ssh still holds on
+        ("cat >/dev/null; exit 1", TIMED_OUT),  # ended with its input: an exit code came through
+        ("echo begun; cat >/dev/null; exit 255", None),  # ssh itself gave up
+    ],
+)
+def test_without_a_word_from_the_script_it_failed_where_it_is_known_that_it_ran(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, does: str, code: int | None
+) -> None:
+    (tmp_path / "ssh").write_text(f"#!/bin/sh\n{does}\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(process, "_LOST_S", 1.0)
+    run = make("shop", "lab", "echo never", 1.0, lambda: NOW, lambda _: None)
+    assert (run.exit, run.made) == (code, code is not None)
 
 
 def test_it_ends_where_no_setsid_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

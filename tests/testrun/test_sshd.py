@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ssh_server import SshServer, await_pids, gone, is_alive
 
-from pom_cli.testrun import Run
+from pom_cli.testrun import TIMED_OUT, Run
 from pom_cli.testrun.make import make
 
 ROOT = Path(__file__).parent.parent.parent
@@ -128,7 +128,7 @@ class TestWhatArrives:
 def test_the_time_limit_ends_everything_at_the_far_end(lab: SshServer, tmp_path: Path) -> None:
     run = over(lab, f"cd {tmp_path}; {DEAF}\n{ENDLESS.format(folder=tmp_path)}", limit_s=2.0)
     pids = await_pids(tmp_path, 4)
-    assert (run.exit, run.reason) == (None, "timed out after 2 s")
+    assert (run.exit, run.reason) == (TIMED_OUT, "timed out after 2 s")
     assert run.log == "begun"
     assert not any(map(is_alive, pids))
 
