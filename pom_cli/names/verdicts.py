@@ -50,7 +50,8 @@ def _judged(record: Record, sight: Sight) -> Judged:
     silent = [f"{each.name}: {'; '.join(each.answer.failures)}" for each in sight.said or () if each not in usable]
     if sight.said is not None and not sight.said:
         silent = ["the zone's own servers were not found"]
-    status, text = _by_zone(record, answer, usable) if usable else _by_resolver(record, answer)
+    together = _together(usable, whole=not silent)
+    status, text = _by_zone(record, answer, usable, together) if usable else _by_resolver(record, answer)
     return status, "; ".join([text, *silent])
 
 
@@ -58,22 +59,29 @@ def _by_resolver(record: Record, answer: Answer) -> Judged:
     return (OPERATIONAL, _good(record, answer)) if _right(record, answer) else (ERROR, _wrong(record, answer))
 
 
-def _by_zone(record: Record, answer: Answer, said: "Sequence[Said]") -> Judged:
+def _by_zone(record: Record, answer: Answer, said: "Sequence[Said]", together: str) -> Judged:
     """The servers with the newest serial say what is so. All of them right: whoever differs has an old answer still,
     and that passes (degraded, "propagation"). One of them wrong: the record was changed, even where a resolver still
     gives the old answer (error)."""
     wrong = [each for each in said if not _right(record, each.answer)]
     changed = [each for each in newest(said) if each in wrong]
     if len(wrong) == len(said):
-        return ERROR, _everywhere(record, answer, said)
+        return ERROR, _everywhere(record, answer, said, together)
     if changed:
         return ERROR, f"{_differing(record, changed, said)}: it was changed there"
     cached = [] if _right(record, answer) else [f"{answer.server} still says {_says(record, answer)}"]
     if wrong:
         return DEGRADED, "; ".join([_differing(record, wrong, said), *cached]) + ": propagation"
     if cached:
-        return DEGRADED, f"{cached[0]}, all servers of the zone say {_says(record, said[0].answer)}: propagation"
+        return DEGRADED, f"{cached[0]}, {together} {_says(record, said[0].answer)}: propagation"
     return OPERATIONAL, _good(record, answer)
+
+
+def _together(said: "Sequence[Said]", whole: bool) -> str:
+    """Who says it, where these servers agree; by name, where others gave no usable answer."""
+    if whole:
+        return "all servers of the zone say"
+    return f"{' and '.join(each.name for each in said)} say{'s' if len(said) == 1 else ''}"
 
 
 def newest(said: "Sequence[Said]") -> "list[Said]":
@@ -85,10 +93,10 @@ def newest(said: "Sequence[Said]") -> "list[Said]":
     return [each for each in said if each.serial in (None, top)]
 
 
-def _everywhere(record: Record, answer: Answer, said: "Sequence[Said]") -> str:
+def _everywhere(record: Record, answer: Answer, said: "Sequence[Said]", together: str) -> str:
     """No server of the zone has the record as expected."""
     alike = len({each.answer.found for each in said}) == 1
-    texts = {"all servers of the zone say": said[0]} if alike else {f"{each.name} says": each for each in said}
+    texts = {together: said[0]} if alike else {f"{each.name} says": each for each in said}
     found = "; ".join(f"{who} {_says(record, each.answer)}" for who, each in texts.items())
     still = f"; {answer.server} still says {_says(record, answer)}" if _right(record, answer) else ""
     return f"{found}{_but_expected(record)}: it was changed{still}"

@@ -194,6 +194,20 @@ def test_a_server_that_failed_before_another_answered_is_kept_in_the_detail_only
             f"{C}, expected {A}; ns1.example.com: no answer within 4 s from 192.0.2.1; "
             "ns2.example.com: no answer within 4 s from 192.0.2.2",
         ),
+        (
+            answer(C),
+            (said(1, C), mute(2)),
+            ERROR,
+            f"ns1.example.com says {C}, expected {A}: it was changed; "
+            "ns2.example.com: no answer within 4 s from 192.0.2.2",
+        ),
+        (
+            answer(C),
+            (said(1, A), said(3, A), mute(2)),
+            DEGRADED,
+            f"{RESOLVER} still says {C}, ns1.example.com and ns3.example.com say {A}: propagation; "
+            "ns2.example.com: no answer within 4 s from 192.0.2.2",
+        ),
         (answer(A), (), OPERATIONAL, f"{A} as expected; the zone's own servers were not found"),
     ],
 )
