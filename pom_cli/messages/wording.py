@@ -67,8 +67,10 @@ def _counted(notice: Notice) -> str:
 def _left(days: int) -> str:
     if days == 0:
         return "less than a day left"
-    ago = "expired " if days < 0 else ""
-    return f"{ago}{abs(days)} day{'' if abs(days) == 1 else 's'} {'ago' if ago else 'left'}"
+    if days == -1:
+        return "expired less than a day ago"
+    whole = -days - 1 if days < 0 else days  # counted down, it is -2 from the second day on
+    return f"{'expired ' if days < 0 else ''}{whole} day{'' if whole == 1 else 's'} {'ago' if days < 0 else 'left'}"
 
 
 def block(notice: Notice, instance: str, now: datetime) -> str:

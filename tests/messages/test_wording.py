@@ -59,7 +59,11 @@ def notice(reason: str = "new", before: Status = OPERATIONAL, now: Status = UNRE
         ),
         (
             notice("reminder", ERROR, ERROR, alert="tls-expiry", days_left=-2),
-            "makenotwork tls-expiry: still error, expired 2 days ago",
+            "makenotwork tls-expiry: still error, expired 1 day ago",
+        ),
+        (
+            notice("reminder", ERROR, ERROR, alert="whois-expiry", days_left=-1),
+            "makenotwork whois-expiry: still error, expired less than a day ago",
         ),
         (
             notice("reminder", ERROR, ERROR, alert="tls-expiry", days_left=0),
