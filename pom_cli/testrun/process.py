@@ -165,7 +165,11 @@ def _overrun(course: _Course, told: str | None) -> Ended:
         return Ended(TIMED_OUT, over)
     # No word from the script: the way is gone, the machine hardly runs, or the server forces a command upon this key.
     code = course.process.returncode
-    ran = course.output.count > 0 if code == -signal.SIGKILL else 0 <= code != _SSH_FAILED
+    if code == _SSH_FAILED:
+        return Ended(None, f"{over}; {ssh.complaint(course.told.decode('utf-8', 'replace'))}")
+    if code >= 0:  # it ended with its input
+        return Ended(TIMED_OUT, over)
+    ran = code == -signal.SIGKILL and course.output.count > 0
     return Ended(TIMED_OUT if ran else None, f"{over}; nothing tells whether that ended it at the far end")
 
 

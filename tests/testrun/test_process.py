@@ -155,22 +155,22 @@ def test_an_ssh_that_does_not_let_go_is_ended_and_the_doubt_is_told(
 
 
 @pytest.mark.parametrize(
-    ("does", "code"),
+    ("does", "code", "more"),
     [
-        ("echo begun; exec sleep 600", TIMED_OUT),  # has spoken, and ssh still holds on
-        ("cat >/dev/null; exit 1", TIMED_OUT),  # ended with its input: an exit code came through
-        ("echo begun; cat >/dev/null; exit 255", None),  # ssh itself gave up
+        ("echo begun; exec sleep 600", TIMED_OUT, "; nothing tells whether that ended it at the far end"),
+        ("cat >/dev/null; exit 1", TIMED_OUT, ""),  # an exit code came through
+        ("cat >/dev/null; echo 'Connection lost.' >&2; exit 255", None, "; ssh: Connection lost"),
     ],
 )
 def test_without_a_word_from_the_script_it_failed_where_it_is_known_that_it_ran(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, does: str, code: int | None
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, does: str, code: int | None, more: str
 ) -> None:
     (tmp_path / "ssh").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(process, "_LOST_S", 1.0)
     run = make("shop", "lab", "echo never", 1.0, lambda: NOW, lambda _: None)
-    assert (run.exit, run.made) == (code, code is not None)
+    assert (run.exit, run.made, run.reason) == (code, code is not None, f"timed out after 1 s{more}")
 
 
 def test_it_ends_where_no_setsid_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
