@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from pom_cli.probe.deadline import Deadline
@@ -77,10 +78,10 @@ def rfc3339(text: Any) -> datetime | None:
         day = datetime.fromisoformat(match["day"]).replace(tzinfo=UTC)
         hour, minute, second = (int(part) for part in (match["time"] or "00:00:00").split(":"))
         wall = day.replace(hour=hour, minute=minute, second=min(second, 59))
-    except ValueError:
+        offset = timedelta(hours=int(match["h"] or 0), minutes=int(match["m"] or 0))
+        return wall + offset if match["sign"] == "-" else wall - offset
+    except (ValueError, OverflowError):  # the second: before the year 1, or after 9999
         return None
-    offset = timedelta(hours=int(match["h"] or 0), minutes=int(match["m"] or 0))
-    return wall + offset if match["sign"] == "-" else wall - offset
 
 
 def _parsed(body: bytes) -> Any:
@@ -105,16 +106,16 @@ def _is_rdap(page: web.Page, data: Any) -> bool:
 
 def _wait(header: str) -> int | None:
     """Seconds of a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
-    if header.strip().isdigit():
-        return int(header.strip()[:9])
+    if (text := header.strip()).isascii() and text.isdigit():
+        return int(text[:9])
     from email.utils import parsedate_to_datetime
 
     try:
         until = parsedate_to_datetime(header)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0, round((until - datetime.now(UTC)).total_seconds()))
+    return max(0, ceil((until - datetime.now(UTC)).total_seconds()))
 
 
 def _same(name: str, domain: str) -> bool:

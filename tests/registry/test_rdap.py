@@ -49,6 +49,8 @@ def test_dates_are_rfc_3339_with_a_few_named_exceptions(text: str, expected: str
         "tomorrow",
         "01-Mar-2027",
         "03/01/2027",
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-05:00",
         "2027-02-30T00:00:00Z",
         "2027-3-1T00:00:00Z",
         "2027-03-01T25:00:00Z",
@@ -154,6 +156,14 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
             waits.append(seen.wait_s)
     assert waits[0] == 120 and waits[2:] == [None, None, 60]
     assert waits[1] is not None and 500 < waits[1] <= 600
+
+
+@pytest.mark.parametrize("odd", ["\u00b2", "1\u00b2", "-5", "1e9", f"Wed, 25 Nov {'9' * 20} 10:00:00 GMT"])
+def test_a_rate_limit_that_says_nonsense_is_one_all_the_same(odd: str) -> None:
+    with WebServer() as server:
+        server.on(PATH, rdap({}, 429, Retry_After=odd))
+        seen = ask(server)
+    assert (seen.outcome, seen.wait_s) == (Outcome.LIMITED, None)
 
 
 @pytest.mark.parametrize(
