@@ -1,4 +1,4 @@
-"""A question to DNS servers, and what an answer to it means. The sockets are in dns_client, the bytes in dns_wire."""
+"""A question to DNS servers, and what an answer to it means. The sockets are in client, the bytes in wire."""
 
 from dataclasses import field
 
