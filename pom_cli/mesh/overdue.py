@@ -1,7 +1,7 @@
 """Do this instance's own checks run: later than twice the interval plus a minute is overdue.
 
-Judged for every kind that timers run and the config uses. Tests are run by hand, or by a timer of their own that is
-shipped switched off: they go stale instead.
+Judged for every kind that the config uses, for each has its timer. That of `tests` looks at the newest run that was
+recorded; how old that run may be is another matter, and goes stale.
 """
 
 import sqlite3
@@ -19,7 +19,6 @@ from pom_cli.store import reading
 from pom_cli.store import runs as run_rows
 from pom_cli.times import short, utc
 
-UNTIMED = ("tests",)
 GRACE_MOST = timedelta(minutes=10)  # for timers to catch up after this host slept or was switched off
 
 
@@ -83,7 +82,6 @@ def looks(db: sqlite3.Connection, config: Config) -> list[Look]:
         look(target.name, kind, check.interval, checks.load(kind).subjects(check.settings), seen, begun)
         for target in config.targets.values()
         for kind, check in target.checks.items()
-        if kind not in UNTIMED
     ]
 
 

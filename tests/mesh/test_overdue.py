@@ -173,9 +173,10 @@ def test_a_kind_that_was_just_added_to_the_config_is_not_overdue_at_once(db: sql
     assert late(db, scene, changed + 12 * MINUTE) == ["health", "routes"]
 
 
-def test_tests_have_no_timer_of_their_own_and_go_stale_instead(db: sqlite3.Connection, scene: Scene) -> None:
-    if "tests" not in pipeline.checks.KINDS:
-        pytest.skip("there is no kind of that name yet")
+def test_tests_too_are_overdue_where_their_timer_is_dead(db: sqlite3.Connection, scene: Scene) -> None:
     scene.configure(TOML + 'tests = { command = "true" }\n')
-    assert "tests" in scene.config.targets["shop"].checks
-    assert "tests" not in overdue.runs(db, scene.config, START)
+    saw(db, scene, START, ("health", "routes", "tests"))
+    ends = START + timedelta(hours=2, minutes=1)
+    saw(db, scene, ends, ("health", "routes"))
+    assert late(db, scene, ends) == []
+    assert late(db, scene, ends + timedelta(seconds=1)) == ["tests"]
