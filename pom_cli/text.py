@@ -7,6 +7,7 @@ from typing import Any
 _TELLTALE = "(?i)token|password|passwd|secret|api.?key|authorization|cookie"
 _QUERY = r"([?&])([^=&#\s]*)=([^&#\s]*)"
 HIDDEN = "(hidden)"
+_SHORT = 8  # characters: fewer are found in many a word and number by chance
 
 
 def clean(text: str, limit: int = 200) -> str:
@@ -33,8 +34,12 @@ def one_line(value: Any) -> str:
 
 
 def hide(text: str, secret: str) -> str:
-    """`text` without the secret, in whatever case it was echoed."""
-    return re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE) if secret else text
+    """`text` without the secret, in whatever case it was echoed; a short one is hidden where it stands alone."""
+    if not secret:
+        return text
+    found = re.escape(secret)
+    alone = found if len(secret) >= _SHORT else rf"(?<![^\W_]){found}(?![^\W_])"
+    return re.sub(alone, HIDDEN, text, flags=re.IGNORECASE)
 
 
 def names_a_secret(key: str) -> bool:

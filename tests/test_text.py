@@ -58,6 +58,11 @@ def test_a_secret_is_hidden_in_whatever_case_it_was_echoed() -> None:
     assert hide("nothing to hide", "") == "nothing to hide"
 
 
+def test_a_short_secret_is_hidden_where_it_stands_alone_and_not_in_other_words() -> None:
+    assert hide("no t1, not T1: 2026-11-24T10:00:00Z", "t1") == "no (hidden), not (hidden): 2026-11-24T10:00:00Z"
+    assert hide("xlong-enoughx", "long-enough") == "x(hidden)x"
+
+
 @pytest.mark.parametrize("key", ["token", "POM_API_TOKEN", "Password", "client_secret", "api-key", "apikey", "Cookie"])
 def test_the_names_of_secrets_are_known(key: str) -> None:
     assert names_a_secret(key)

@@ -50,12 +50,12 @@ class PeerAnswer:
     unread: tuple[str, ...] = ()  # its parts that are not as they should be
 
 
-def read(text: bytes | str) -> PeerAnswer:
+def read(text: bytes | str, safe: Callable[[str], str] = str) -> PeerAnswer:
     """The answer in `text`. A part that is wrong is left out and named in `unread`, for the peer is alive all the same.
 
-    Raises ValueError, with a reason, where it is no peer's answer at all.
+    Every text in it goes through `safe`. Raises ValueError, with a reason, where it is no peer's answer at all.
     """
-    data = _object(text)
+    data = _object(text, safe)
     if not isinstance(data.get("name"), str) or not isinstance(data.get("version"), str):
         raise ValueError(f"{_OTHER}: name and version are missing")
     unread: list[str] = []
@@ -121,14 +121,24 @@ def silence_json(one: Silence) -> dict[str, str | None]:
     }
 
 
-def _object(text: bytes | str) -> dict[str, Any]:
+def _object(text: bytes | str, safe: Callable[[str], str]) -> dict[str, Any]:
     try:
-        data = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        data = _with(safe, json.loads(text, parse_constant=_refuse))
+    except (ValueError, RecursionError):  # not UTF-8 either
         raise ValueError(f"{_OTHER}: not JSON") from None
     if not isinstance(data, dict):
         raise ValueError(f"{_OTHER}: no JSON object")
     return data
+
+
+def _with(safe: Callable[[str], str], value: Any) -> Any:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, list):
+        return [_with(safe, item) for item in value]
+    if isinstance(value, dict):
+        return {safe(key): _with(safe, item) for key, item in value.items()}
+    return value
 
 
 def _refuse(name: str) -> Any:

@@ -78,9 +78,9 @@ def _ask(peer: "Peer", secrets: Secrets, clock: Callable[[], datetime], deadline
         ours = answer.status in _REFUSED and not token and bool(secrets.unreadable)
         return Beat(fault=hide(obstacle, token), ours=ours)
     try:
-        told = read(hide(answer.body.decode(), token))
-    except ValueError as error:  # not UTF-8 either
-        return Beat(fault=hide(clean(str(error)), token))
+        told = read(answer.body, partial(hide, secret=token))
+    except ValueError as error:
+        return Beat(fault=str(error))
     return Beat(told, skew_s=None if told.time is None else (told.time - middle).total_seconds())
 
 

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -146,7 +146,7 @@ BAD: dict[str, tuple[Script, str]] = {
     "is no HTTP": ([b"SSH-2.0-OpenSSH_9.2\r\n", CLOSE], "no HTTP"),
     "is HTML": (answer(200, "<html>It works!</html>"), "not a PoM's: not JSON"),
     "is empty": (answer(200), "not a PoM's: not JSON"),
-    "is not UTF-8": (answer(200, b'{"name": "\xff\xfe"}'), "codec"),
+    "is not UTF-8": (answer(200, b'{"name": "\xff\xfe"}'), "not a PoM's: not JSON"),
     "is another service": (answer(200, '{"status": "ok"}'), "name and version are missing"),
     "is a list": (answer(200, "[1, 2]"), "no JSON object"),
     "is NaN": (answer(200, '{"name": "astra", "version": "1", "undelivered": NaN}'), "not JSON"),
@@ -200,6 +200,22 @@ def test_the_token_goes_to_the_peer_and_comes_back_nowhere(mesh: Mesh, peer: Web
     assert token.lower() not in shown.lower()
     assert {request.headers["authorization"] for request in peer.requests} == {f"Bearer {token}"}
     assert token not in str(mesh.rows("SELECT * FROM peers")) + str(mesh.mails())
+
+
+@pytest.mark.parametrize("token", ["a", "t0"])
+def test_a_token_that_occurs_by_chance_in_an_answer_spoils_none_of_it(mesh: Mesh, peer: WebServer, token: str) -> None:
+    mesh.environ["POM_API_TOKEN"] = token
+    mesh.configure(toml(peer.url("")))
+    peer.on("/api/peer", mesh.says(undelivered=1, targets={"aardvark": "operational"}))
+    shown = mesh.beat().peers[0]
+    assert (shown["state"], shown["remarks"], shown["targets"]) == ("alive", [], {"aardvark": "operational"})
+
+
+def test_a_token_is_hidden_however_its_letters_are_written_in_json(mesh: Mesh, peer: WebServer) -> None:
+    mesh.environ["POM_API_TOKEN"] = 'sécr"t-töken'
+    mesh.configure(toml(peer.url("")))
+    peer.on("/api/peer", mesh.says(targets={'sécr"t-töken': "operational"}))
+    assert mesh.beat().peers[0]["targets"] == {"(hidden)": "operational"}
 
 
 def test_a_peer_with_a_token_of_its_own_gets_that_one(mesh: Mesh, peer: WebServer) -> None:
@@ -500,10 +516,10 @@ def test_a_bug_that_a_peer_brings_to_light_is_ours_and_the_other_peers_are_heard
 ) -> None:
     read = peer_answer.read
 
-    def faulty(text: str) -> peer_answer.PeerAnswer:
-        if '"luna"' in text:
+    def faulty(text: bytes, safe: Callable[[str], str]) -> peer_answer.PeerAnswer:
+        if b'"luna"' in text:
             raise KeyError("a bug")
-        return read(text)
+        return read(text, safe)
 
     monkeypatch.setattr("pom_cli.mesh.peering.read", faulty)
     with WebServer() as other:
