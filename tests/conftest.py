@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from certificates import authority
+from hypothesis import HealthCheck, settings
 from postmark_server import PostmarkServer
 from web_server import WebServer, answer
 
@@ -24,6 +25,10 @@ from pom_cli.settings import places
 ROOT = Path(__file__).parent.parent
 OURS = ("POM_", "_POM_", "XDG_")
 FROM_SYSTEMD = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY")
+
+# No test hangs on how fast this machine is just now.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 class OffLoopback(AssertionError):
