@@ -72,7 +72,7 @@ def read(text: bytes | str, safe: Callable[[str], str] = str) -> PeerAnswer:
         id=part("id", None, _uuid),
         version=clean(data["version"], 40),
         time=part("time", None, _instant),
-        overdue=part("overdue", (), _kinds),
+        overdue=part("overdue", (), _kinds) if "overdue" in data else _late(data.get("runs")),
         targets=part("targets", {}, _sights),
         undelivered=part("undelivered", 0, _count),
         undelivered_s=part("undelivered_s", None, _count),
@@ -164,6 +164,13 @@ def _kinds(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MOST_KINDS or not all(isinstance(kind, str) for kind in value):
         raise ValueError
     return tuple(clean(kind, 40) for kind in value)
+
+
+def _late(runs: Any) -> tuple[str, ...]:
+    """The overdue kinds by `runs`, of a peer that does not list them."""
+    told = runs if isinstance(runs, dict) else {}
+    late = [kind for kind, run in told.items() if isinstance(run, dict) and run.get("overdue") is True]
+    return _kinds(late[:MOST_KINDS])
 
 
 def _sights(value: Any) -> Mapping[str, Sight]:

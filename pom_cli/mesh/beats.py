@@ -153,7 +153,8 @@ def _missing(name: str, state: PeerState, ignored: bool) -> Condition:
     if state.state == ALIVE:
         status, summary = OPERATIONAL, "it answers"
     if state.state == MISSING and not ignored:
-        status, summary = UNREACHABLE, f"no answer to {state.misses} heartbeats: {state.fault}"
+        beats = f"{state.misses} heartbeat{'' if state.misses == 1 else 's'}"
+        status, summary = UNREACHABLE, f"no answer to {beats}: {state.fault}"
     return Condition(name, "peer-missing", status, summary)
 
 

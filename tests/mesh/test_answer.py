@@ -107,6 +107,20 @@ def test_a_part_that_is_wrong_is_left_out_and_named_and_the_rest_stands(part: st
     assert peer_answer.read(peer_answer.written(found)).unread == found.unread
 
 
+@pytest.mark.parametrize(
+    ("runs", "late"),
+    [
+        ({"tls": {"overdue": True}, "dns": {"overdue": False}, "whois": {}, "cors": 7}, ("tls",)),
+        ({str(number): {"overdue": True} for number in range(51)}, tuple(map(str, range(50)))),
+        (["tls"], ()),
+        (None, ()),
+    ],
+)
+def test_what_is_overdue_is_in_the_runs_of_a_peer_that_does_not_list_it(runs: Any, late: tuple[str, ...]) -> None:
+    text = json.dumps({"name": "astra", "version": "1", "runs": runs})
+    assert peer_answer.read(text).overdue == late
+
+
 def test_text_from_a_peer_is_one_printable_line() -> None:
     text = told(
         NOW,

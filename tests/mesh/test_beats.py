@@ -64,6 +64,13 @@ def test_how_many_misses_make_it_missing_is_configured(patience: int, states: li
     assert watch.states([NOTHING] * patience) == states
 
 
+@pytest.mark.parametrize(("patience", "told"), [(1, "no answer to 1 heartbeat: "), (2, "no answer to 2 heartbeats: ")])
+def test_one_heartbeat_is_not_several(patience: int, told: str) -> None:
+    watch = Watch(patience)
+    watch.states([NOTHING] * patience)
+    assert mesh.conditions("astra", watch.peer, ignored=False)[0].summary.startswith(told)
+
+
 def test_a_peer_that_was_never_seen_is_late_until_it_has_missed_enough() -> None:
     watch = Watch()
     assert watch.states([NOTHING] * 3) == [LATE, LATE, MISSING]
