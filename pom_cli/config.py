@@ -13,7 +13,7 @@ from pom_cli.checks import KINDS
 from pom_cli.errors import ConfigError, UsageError
 from pom_cli.frozen import dataclass
 from pom_cli.settings import audience, instance, secrets, targets
-from pom_cli.settings.address import host_port, is_loopback
+from pom_cli.settings.address import base_url, host_port, is_loopback
 from pom_cli.settings.audience import Alerts
 from pom_cli.settings.instance import NAME, NAME_RULE
 from pom_cli.settings.instance import Instance as Instance
@@ -166,7 +166,7 @@ def _peers(tables: Table) -> dict[str, Peer]:
             table.missing("url", "the URL of the peer's API like http://192.0.2.7:9100")
         peers[name] = Peer(
             name=name,
-            url=table.url("url", expected="a URL like http://192.0.2.7:9100").rstrip("/"),
+            url=table.url("url", "", "a URL like http://192.0.2.7:9100", base_url),
             ssh=table.matching("ssh", "", SSH, 'a destination for ssh like "max@192.0.2.7"'),
             on_missing=table.choice("on_missing", "alert", ("alert", "ignore")),
             misses=table.integer("misses", 3, 1, 1000),

@@ -271,6 +271,8 @@ MISTAKES = [
     ("[peers.astra]", "peers.astra.url: missing; it must be the URL of the peer's API like http://192.0.2.7:9100"),
     ("[peers.astra]\nurl = '192.0.2.7:9100'",
      "peers.astra.url: '192.0.2.7:9100' is not a URL like http://192.0.2.7:9100"),
+    ("[peers.astra]\nurl = 'http://192.0.2.7:9100/?a=b'",
+     "peers.astra.url: 'http://192.0.2.7:9100/?a=b' is not a URL like http://192.0.2.7:9100"),
     ("[peers.astra]\nurl = 'http://192.0.2.7:9100'\non_missing = 'alarm'",
      "peers.astra.on_missing: 'alarm' is not one of alert, ignore; did you mean 'alert'?"),
     ("[peers.astra]\nurl = 'http://192.0.2.7:9100'\nmisses = 0",

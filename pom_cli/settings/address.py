@@ -20,6 +20,14 @@ def http_url(value: Any) -> str:
     return text
 
 
+def base_url(value: Any) -> str:
+    """An `http_url` that a path can be put behind: without a query. Raises ValueError for anything else."""
+    text = http_url(value)
+    if "?" in text:
+        raise ValueError("a path cannot stand behind a query")
+    return text.rstrip("/")
+
+
 @lru_cache(256)  # each URL of a config is asked for more than once
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of an http or https URL, the host as `host` gives it. Raises ValueError."""

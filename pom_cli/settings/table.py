@@ -91,9 +91,15 @@ class Table:
 
         return self.read(key, default, parse, expected)
 
-    def url(self, key: str, default: str = "", expected: str = "a URL like https://example.com") -> str:
+    def url(
+        self,
+        key: str,
+        default: str = "",
+        expected: str = "a URL like https://example.com",
+        parse: Callable[[Any], str] = http_url,
+    ) -> str:
         hint = " without user and password" if "@" in str(self.data.get(key, "")) else ""
-        return self.read(key, default, http_url, expected + hint)
+        return self.read(key, default, parse, expected + hint)
 
     def address(self, key: str, default: str) -> tuple[str, int]:
         """A host with a port; the default serves as the example."""
