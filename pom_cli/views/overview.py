@@ -171,10 +171,13 @@ def _uptime(sums: Sequence[Sums]) -> dict[str, Any]:
 
 
 def uptime_json(sums: Sums, window: timedelta) -> dict[str, Any]:
-    """Percent of the known time that was up, null where nothing is known; and the known share of the window."""
+    """Percent of the known time that was up, null where nothing is known; and the known share of the window.
+
+    So many digits that a second in 30 days still shows.
+    """
     known = sums.known_ms / (window.total_seconds() * 1000)
-    percent = None if sums.known_ms <= 0 else round(min(100.0, 100 * sums.up_ms / sums.known_ms), 3)
-    return {"percent": percent, "coverage": round(min(1.0, known), 4)}
+    percent = None if sums.known_ms <= 0 else round(min(100.0, 100 * sums.up_ms / sums.known_ms), 6)
+    return {"percent": percent, "coverage": round(min(1.0, known), 7)}
 
 
 _NO_LATENCY = {"median_ms": None, "p95_ms": None, "baseline_ms": None, "drift": False}

@@ -14,8 +14,10 @@ from web_server import WebServer, answer
 
 from pom_cli import store
 from pom_cli.errors import UsageError
+from pom_cli.store.tally import Sums
 from pom_cli.views import history
 from pom_cli.views.history import EPOCH, back, begin, mean_time_to_recover, since
+from pom_cli.views.overview import uptime_json
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 
@@ -107,12 +109,19 @@ def test_an_outage_from_its_first_notice_to_its_end(scene: Scene, web: WebServer
         (hour,) = history.trends(db, target, START, scene.now)
         assert hour["hour"] == "2026-11-24T06:00:00Z"
         # Of the five minutes before, 5 of known 5 + 10 + 11 were up: what was overdue is not known.
-        assert hour["uptime"] == {"percent": 19.231, "coverage": 0.65}
+        assert hour["uptime"] == {"percent": 19.230769, "coverage": 0.65}
         assert list(history.rows(db, target, "tls", START, 10)) == []
         assert history.incidents(db, scene.config, scene.now, 10, scene.now) == [found]
         assert history.incidents(db, scene.config, scene.now + timedelta(seconds=1), 10, scene.now) == []
     finally:
         db.close()
+
+
+def test_a_second_shows_in_the_uptime_of_a_month() -> None:
+    second, month = 1000, timedelta(days=30)
+    assert uptime_json(Sums(second, second), month) == {"percent": 100.0, "coverage": 4e-07}
+    whole = month.total_seconds() * 1000
+    assert uptime_json(Sums(whole, whole - second), month) == {"percent": 99.999961, "coverage": 1.0}
 
 
 def test_trends_have_no_gaps_and_no_more_hours_than_a_year(scene: Scene, web: WebServer) -> None:
