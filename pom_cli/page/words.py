@@ -162,7 +162,7 @@ def of_latency(system: System) -> str:
     known = [ms for ms in system.latency if ms is not None]
     if not known:
         return ""
-    gaps = len(system.latency) - len(known)
+    gaps = system.latency[-24:].count(None)  # the hour in which the 24 began counts with this one
     told = f"Response time by the hour over the last 24 hours: from {ms(min(known))} to {ms(max(known))}"
     return told + (f"; {gaps} hour{'s' if gaps > 1 else ''} without a good answer." if gaps else ".")
 

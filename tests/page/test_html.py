@@ -104,7 +104,7 @@ class TestWhatItShows:
         )
         assert (
             line
-            == "Response time by the hour over the last 24 hours: from 61 ms to 1.8 s; 2 hours without a good answer."
+            == "Response time by the hour over the last 24 hours: from 61 ms to 1.8 s; 1 hour without a good answer."
         )
 
     def test_a_bar_says_what_it_is(self) -> None:
