@@ -40,6 +40,8 @@ def command(
 
     Example: pom silence makenotwork --for 30m --reason "database upgrade"
     """
+    if (lift or listing) and (length is not None or (lift and listing)):
+        raise click.UsageError("--for, --list and --lift do not go together", context)
     loaded, now = session.config(context), session.now()
     _check(loaded, target, kind)
     if lift or listing:

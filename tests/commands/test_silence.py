@@ -55,6 +55,9 @@ def test_a_silence_is_set_listed_and_lifted(run: Run) -> None:
         (["makenotwerk", "--for", "5m"], "'makenotwerk' is neither a target nor a peer; did you mean 'makenotwork'?"),
         (["makenotwork", "--for", "5m", "--kind", "tsl"], "--kind: 'tsl' is not a kind of check; did you mean 'tls'?"),
         (["makenotwork"], "say what to silence, TARGET, and how long, --for"),
+        (["makenotwork", "--for", "5m", "--list"], "--for, --list and --lift do not go together"),
+        (["makenotwork", "--for", "5m", "--lift"], "--for, --list and --lift do not go together"),
+        (["--list", "--lift"], "--for, --list and --lift do not go together"),
     ],
 )
 def test_wrong_use_is_one_clear_line(run: Run, arguments: list[str], complaint: str) -> None:
