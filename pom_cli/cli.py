@@ -55,7 +55,9 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pom")
-@click.option("--config", "config", metavar="FILE", help="The config, instead of $POM_CONFIG and the usual places.")
+@click.option(
+    "--config", type=click.Path(), metavar="FILE", help="The config, instead of $POM_CONFIG and the usual places."
+)
 @click.pass_context
 def root(context: click.Context, config: str | None) -> None:
     """PoM watches production sites, and tells what is wrong, since when, and what to do next.

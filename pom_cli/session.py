@@ -87,20 +87,23 @@ def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
 
 
 def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], list[str]]":
-    """Shell completion with these: kinds, targets, peers, alerts. A config that does not load has no names to give."""
+    """Shell completion with these: kinds, alerts, targets, peers; any other word stands for itself.
+
+    A config that does not load has no names to give.
+    """
 
     def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
         from pom_cli.checks import KINDS
         from pom_cli.errors import PomError
         from pom_cli.messages.procedures import SECTIONS
 
-        names = {"kinds": list(KINDS), "alerts": list(SECTIONS)}
+        names: dict[str, list[str]] = {"kinds": list(KINDS), "alerts": list(SECTIONS), "targets": [], "peers": []}
         try:
             loaded = config(context.find_root())
         except PomError:
             pass
         else:
             names |= {"targets": list(loaded.targets), "peers": list(loaded.peers)}
-        return [name for one in what for name in names.get(one, ()) if name.startswith(begun)]
+        return [name for one in what for name in names.get(one, [one]) if name.startswith(begun)]
 
     return complete

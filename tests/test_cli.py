@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,41 @@ class TestHelp:
         env = {"_POM_COMPLETE": "bash_complete", "COMP_WORDS": "pom ch", "COMP_CWORD": "1"}
         ran = pom_process(env=env)
         assert (ran.code, ran.out) == (0, "plain,check\n")
+
+    @pytest.mark.parametrize(
+        ("line", "offered"),
+        [
+            ("check s", ["shop"]),
+            ("check health b", ["blog"]),
+            ("check r", ["routes"]),
+            ("status ", ["shop", "blog"]),
+            ("test s", ["shop"]),
+            ("test re", ["record"]),
+            ("test record b", ["blog"]),
+            ("history s", ["shop"]),
+            ("history shop --kind t", ["tls", "tests"]),
+            ("silence a", ["astra"]),
+            ("silence shop --kind c", ["cors"]),
+            ("silence --lift s", ["shop"]),
+            ("runbook peer", ["peer-missing"]),
+            ("runbook peer-missing a", ["astra"]),
+            ("alerts r", ["retry"]),
+            ("config s", ["show"]),
+        ],
+    )
+    def test_kinds_targets_and_peers_are_completed_wherever_a_command_takes_one(
+        self, line: str, offered: list[str], pom_process: Pom, config_file: Callable[[str], Path]
+    ) -> None:
+        site = 'url = "http://127.0.0.1:9"'
+        path = config_file(f"[targets.shop]\n{site}\n[targets.blog]\n{site}\n[peers.astra]\n{site}")
+        words = f"pom {line}"
+        env = {"_POM_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        ran = pom_process(env=env | {"POM_CONFIG": str(path)})
+        assert (ran.out.splitlines(), ran.err) == ([f"plain,{word}" for word in offered], "")
+
+    def test_the_config_is_completed_as_a_file(self, pom_process: Pom) -> None:
+        env = {"_POM_COMPLETE": "bash_complete", "COMP_WORDS": "pom --config ", "COMP_CWORD": "2"}
+        assert pom_process(env=env).out == "file,\n"
 
 
 class TestWrongUse:

@@ -77,7 +77,10 @@ def _row_json(row: "Row") -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def test(context: click.Context, as_json: bool) -> int:
-    """Send one real message through the real path, and say what became of it."""
+    """Send one real message through the real path, and say what became of it.
+
+    Example: pom alerts test
+    """
     from functools import partial
     from uuid import uuid4
 
@@ -123,7 +126,10 @@ def _tell(sent: "list[Row]", faults: tuple[str, ...], as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def retry(context: click.Context, as_json: bool) -> int:
-    """Try again what was given up, for instance once an address works again."""
+    """Try again what was given up, for instance once an address works again.
+
+    Example: pom alerts retry
+    """
     from functools import partial
 
     from pom_cli.alerting import delivery

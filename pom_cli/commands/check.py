@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[KIND|TARGET|URL]...")
+@click.argument(
+    "words", nargs=-1, metavar="[KIND|TARGET|URL]...", shell_complete=session.completing("kinds", "targets")
+)
 @click.option("--due", is_flag=True, help="Skip what was seen within its interval; the timers pass this.")
 @click.option("--dry-run", is_flag=True, help="Look and print; store nothing, alert nobody.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[TARGET]...")
+@click.argument("names", nargs=-1, metavar="[TARGET]...", shell_complete=session.completing("targets"))
 @click.option("--watch", is_flag=True, help="Show it again every few seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/status.")
 @click.pass_context

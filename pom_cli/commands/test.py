@@ -22,7 +22,12 @@ _NAMED = 20  # failing tests, or else lines of the log, that are shown
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[TARGET]... | record TARGET", shell_complete=session.completing("targets"))
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="[TARGET]... | record TARGET",
+    shell_complete=session.completing("targets", RECORD),
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show the tests' output as it comes.")
 @click.option("--passed", type=_COUNT, metavar="N", help="record: so many tests passed.")
 @click.option("--failed", type=_COUNT, metavar="N", help="record: so many failed.")
