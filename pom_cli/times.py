@@ -57,6 +57,11 @@ def local(instant: datetime) -> str:
     return f"{text[:19]} {text[19:]}"
 
 
+def lasted(start: datetime, end: datetime) -> timedelta:
+    """From one instant to another as both are shown, each cut to its second: so that the numbers agree."""
+    return end.replace(microsecond=0) - start.replace(microsecond=0)
+
+
 def from_ms(ms: int) -> datetime:
     """Milliseconds since the epoch, as stored, as an aware UTC datetime."""
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pom_cli.messages.runbook import wrapped
 from pom_cli.model import Notice
 from pom_cli.text import clean
-from pom_cli.times import local, short, utc
+from pom_cli.times import lasted, local, short, utc
 
 _SHOWN = 5  # subjects and peers' views of one notice
 _PLURAL = {
@@ -117,7 +117,7 @@ def _ended(notice: Notice) -> list[str]:
     if not isinstance(started, datetime):
         return [f"Since: {_when(notice.since)}"]
     ended = notice.since if notice.since > started else notice.at
-    return [f"Start: {_when(started)}", f"End: {_when(ended)}", f"Lasted: {short(ended - started)}"]
+    return [f"Start: {_when(started)}", f"End: {_when(ended)}", f"Lasted: {short(lasted(started, ended))}"]
 
 
 def _seen(notice: Notice) -> list[str]:

@@ -17,7 +17,7 @@ from pom_cli.store.alerts import Alert
 from pom_cli.store.reading import Incident
 from pom_cli.store.results import Stored
 from pom_cli.store.tally import HOUR_MS, Sums
-from pom_cli.times import to_ms, utc
+from pom_cli.times import lasted, to_ms, utc
 from pom_cli.views.standing import seen_of, standing
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -211,7 +211,7 @@ def incident_json(incident: Incident, now: datetime) -> dict[str, Any]:
         "alert": incident.alert,
         "started_at": utc(incident.started_at),
         "ended_at": None if ended is None else utc(ended),
-        "duration_s": round(((ended or now) - incident.started_at).total_seconds()),
+        "duration_s": round(lasted(incident.started_at, ended or now).total_seconds()),
         "worst": incident.worst.value,
         "summary": incident.summary,
         "notices": [

@@ -124,6 +124,25 @@ def test_a_second_shows_in_the_uptime_of_a_month() -> None:
     assert uptime_json(Sums(whole, whole - second), month) == {"percent": 99.999961, "coverage": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("begin", "length", "seconds"), [("0.1s", "0.8s", 0), ("0.9s", "0.2s", 1), ("0.2s", "3.7s", 3)]
+)
+def test_an_incident_lasted_from_its_shown_start_to_its_shown_end(
+    begin: str, length: str, seconds: int, scene: Scene, web: WebServer
+) -> None:
+    web.on("/", answer(503))
+    scene.run(begin)
+    web.on("/", answer(200))
+    scene.run(length)
+    db = store.open_(scene.path)
+    try:
+        found = next(one for one in history.incidents(db, scene.config, EPOCH, 9, scene.now) if one["target"] == "shop")
+    finally:
+        db.close()
+    start, end = (datetime.fromisoformat(found[key]) for key in ("started_at", "ended_at"))
+    assert found["duration_s"] == seconds == (end - start).total_seconds()
+
+
 def test_trends_have_no_gaps_and_no_more_hours_than_a_year(scene: Scene, web: WebServer) -> None:
     scene.run("1m")
     scene.run("3h")
