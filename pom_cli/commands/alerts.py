@@ -7,8 +7,11 @@ import click
 from pom_cli import session
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pom_cli.config import Config
     from pom_cli.store.outbox import Row
+    from pom_cli.views.told import Known
 
 
 @click.group(invoke_without_command=True)
@@ -23,35 +26,37 @@ def command(context: click.Context, as_json: bool) -> int:
         context.meta["pom.json"] = as_json  # `pom alerts --json test` is `pom alerts test --json`
         return 0
     loaded = session.config(context)
-    found, rows = _look(loaded)
+    now = session.now()
+    found, known, rows = _look(loaded, now)
     if as_json:
         session.print_json({"alerts": found, "outbox": [_row_json(row) for row in rows]})
     else:
-        _show(found, rows)
+        _show(found, known, rows, now)
     return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 0
 
 
-def _look(loaded: "Config") -> tuple[list[dict[str, Any]], "list[Row]"]:
+def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Known", "list[Row]"]:
     from pom_cli import store
     from pom_cli.alerting import outbox
-    from pom_cli.views import overview
+    from pom_cli.views import overview, told
 
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
     if db is None:
-        return [], []
+        return [], {}, []
     try:
         with store.faults(path), store.snapshot(db):
-            return overview.status(db, loaded, session.now())["alerts"], outbox.undelivered(db, loaded)
+            found = overview.status(db, loaded, now, latencies=False)["alerts"]
+            return found, told.known(db, now), outbox.undelivered(db, loaded)
     finally:
         db.close()
 
 
-def _show(found: list[dict[str, Any]], rows: "list[Row]") -> None:
+def _show(found: list[dict[str, Any]], known: "Known", rows: "list[Row]", now: "datetime") -> None:
     from pom_cli.views import render
 
-    for alert in found:
-        click.echo(render.alert_line(alert))
+    for line in render.alert_lines(found, known, now):
+        click.echo(line)
     for row in rows:
         click.echo(render.outbox_line(row))
     if not found and not rows:

@@ -1,14 +1,28 @@
 """pom status: is anything wrong, since when, and does anyone know; then the whole picture."""
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pom_cli import session
+from pom_cli.frozen import dataclass
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
+    from pom_cli.views.told import Known
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """The overview; and for people alone: who knows of its alerts, latency by hour, the kinds that are overdue."""
+
+    found: Mapping[str, Any]
+    known: "Known" = field(default_factory=dict)
+    trends: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    late: Sequence[str] = ()
 
 
 @click.command()
@@ -24,56 +38,53 @@ def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json
     loaded = session.config(context)
     chosen = [target.name for target in session.targets(loaded, names)] if names else []
     while True:
-        found, trends, late = _look(loaded, chosen, as_json)
-        _show(found, trends, late, as_json, watch)
+        picture = _look(loaded, chosen, as_json)
+        _show(picture, as_json, watch)
         if not watch:
-            return _code(found)
+            return _code(picture.found)
         time.sleep(5)
 
 
-def _look(
-    loaded: "Config", names: list[str], as_json: bool
-) -> tuple[dict[str, Any], dict[str, list[float | None]], list[str]]:
-    """The overview; for a terminal each target's latency by hour over the last day; and the kinds that are overdue."""
+def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
     from pom_cli import store
     from pom_cli.mesh import overdue
-    from pom_cli.views import overview
+    from pom_cli.views import overview, told
 
     now, table = session.now(), session.on_terminal()
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
     if db is None:
-        return overview.empty(loaded, now, names), {}, []
+        return _Picture(overview.empty(loaded, now, names))
     try:
         with store.faults(path), store.snapshot(db):
             found = overview.status(db, loaded, now, names, latencies=as_json or table)
-            trends = overview.trends(db, loaded, now, names) if table and not as_json else {}
-            runs = {} if as_json else overdue.runs(db, loaded, now)
-        return found, trends, [kind for kind, run in runs.items() if run["overdue"]]
+            if as_json:
+                return _Picture(found)
+            trends = overview.trends(db, loaded, now, names) if table else {}
+            runs = overdue.runs(db, loaded, now)
+            return _Picture(found, told.known(db, now), trends, [kind for kind, run in runs.items() if run["overdue"]])
     finally:
         db.close()
 
 
-def _show(
-    found: dict[str, Any], trends: dict[str, list[float | None]], late: list[str], as_json: bool, watch: bool
-) -> None:
+def _show(picture: _Picture, as_json: bool, watch: bool) -> None:
     if as_json:
-        session.print_json(found)
+        session.print_json(picture.found)
         return
     if session.on_terminal():
         from pom_cli.views import screen
 
-        screen.show(found, trends, clear=watch)
+        screen.show(picture.found, picture.known, picture.trends, clear=watch)
     else:
         from pom_cli.views import render
 
-        for line in render.status_lines(found):
+        for line in render.status_lines(picture.found, picture.known):
             click.echo(line)
-    if late:
-        click.echo(f"overdue: {', '.join(late)}; are the timers running? See pom doctor")
+    if picture.late:
+        click.echo(f"overdue: {', '.join(picture.late)}; are the timers running? See pom doctor")
 
 
-def _code(found: dict[str, Any]) -> int:
+def _code(found: Mapping[str, Any]) -> int:
     if any(alert["alert"] == "delivery-failed" for alert in found["alerts"]):
         return 3
     return 0 if found["status"] == "operational" and not found["alerts"] else 1

@@ -9,7 +9,8 @@ import click
 from pom_cli.alerting.states import listed
 from pom_cli.model import SEVERITY, Notice, Status
 from pom_cli.text import clean
-from pom_cli.times import local
+from pom_cli.times import lasted, local, short
+from pom_cli.views.told import Known, Told
 
 if TYPE_CHECKING:
     from pom_cli.pipeline import Result
@@ -40,19 +41,19 @@ def notice_line(notice: Notice) -> str:
     return f"notice: {clean(name)}: {notice.before} → {notice.now} ({notice.reason})"
 
 
-def status_lines(found: Mapping[str, Any]) -> list[str]:
+def status_lines(found: Mapping[str, Any], known: Known) -> list[str]:
     """`pom status` as one plain line each: the point first, then targets worst first, alerts, what is stuck."""
-    lines = [first_line(found)]
+    lines = [first_line(found, known)]
     ranked = sorted(found["targets"], key=lambda target: (-SEVERITY[Status(target["status"])], target["name"]))
     lines += [target_line(target) for target in ranked]
-    lines += [alert_line(alert) for alert in found["alerts"]]
+    lines += alert_lines(found["alerts"], known, datetime.fromisoformat(found["generated_at"]))
     lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
     if found["undelivered"]:
         lines.append(f"undelivered: {found['undelivered']}; see pom alerts")
     return lines
 
 
-def first_line(found: Mapping[str, Any]) -> str:
+def first_line(found: Mapping[str, Any], known: Known) -> str:
     """Is anything wrong, since when, does anyone know."""
     targets, alerts = found["targets"], found["alerts"]
     bad = [target for target in targets if target["status"] != "operational"]
@@ -64,15 +65,19 @@ def first_line(found: Mapping[str, Any]) -> str:
         since = min((target["since"] for target in bad if target["since"]), default=None)
         names = listed(f"{target['name']} {target['status']}" for target in bad)
         told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
-    return "; ".join([f"{found['instance']}: {told}", *_known(alerts)])
+    return "; ".join([f"{found['instance']}: {told}", *_known(alerts, known)])
 
 
-def _known(alerts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _known(alerts: Sequence[Mapping[str, Any]], known: Known) -> list[str]:
     if not alerts:
         return []
-    told = sum(1 for alert in alerts if alert["announced_at"])
+    told = sum(1 for alert in alerts if _told(alert, known).at)
     count = f"{len(alerts)} open alert{'s' if len(alerts) > 1 else ''}"
-    return [f"{count}, {'told' if told == len(alerts) else f'{told} told'}"]
+    return [f"{count}, {'told' if told == len(alerts) else f'{told} told' if told else 'nobody told yet'}"]
+
+
+def _told(alert: Mapping[str, Any], known: Known) -> Told:
+    return known.get((alert["target"], alert["alert"]), Told())
 
 
 def target_line(target: Mapping[str, Any]) -> str:
@@ -109,11 +114,25 @@ def percent(uptime: Mapping[str, Any]) -> str:
     return f"{told} %" + (f" ({share} % known)" if known < 0.995 else "")
 
 
-def alert_line(alert: Mapping[str, Any]) -> str:
-    """`alert: makenotwork health: unreachable since …, told …: connection refused`."""
-    name = " ".join(part for part in (alert["target"], alert["alert"]) if part)
-    told = f"told {_local(alert['announced_at'])}" if alert["announced_at"] else "nobody told yet"
-    return f"alert: {name}: {coloured(alert['status'])}{_since(alert['since'])}, {told}: {clean(alert['summary'])}"
+def alert_lines(alerts: Sequence[Mapping[str, Any]], known: Known, now: datetime) -> list[str]:
+    """`alert: makenotwork health: unreachable since … (12 min), told ops@example.com at …: connection refused`."""
+    lines = []
+    for alert in alerts:
+        name = " ".join(part for part in (alert["target"], alert["alert"]) if part)
+        age = f" ({short(lasted(datetime.fromisoformat(alert['since']), now))})" if alert["since"] else ""
+        head = f"alert: {name}: {coloured(alert['status'])}{_since(alert['since'])}{age}"
+        lines.append(f"{head}, {_who(_told(alert, known))}: {clean(alert['summary'])}")
+    return lines
+
+
+def _who(told: Told) -> str:
+    """`told ops@example.com at …`; as long as nobody has it, why."""
+    if told.at is not None:
+        return " ".join(
+            ["told", *([clean(listed(told.recipients))] if told.recipients else []), f"at {local(told.at)}"]
+        )
+    why = "its notice is not delivered" if told.waiting else f"held by {told.held}" if told.held else ""
+    return f"nobody told yet{f' ({why})' if why else ''}"
 
 
 def _since(instant: str | None) -> str:

@@ -7,12 +7,15 @@ from typing import Any
 from pom_cli.model import SEVERITY, Status
 from pom_cli.text import clean
 from pom_cli.times import short
-from pom_cli.views.render import COLOURS, alert_line, days_left, first_line, peer_line, percent
+from pom_cli.views.render import COLOURS, alert_lines, days_left, first_line, peer_line, percent
+from pom_cli.views.told import Known
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def show(found: Mapping[str, Any], trends: Mapping[str, Sequence[float | None]], clear: bool = False) -> None:
+def show(
+    found: Mapping[str, Any], known: Known, trends: Mapping[str, Sequence[float | None]], clear: bool = False
+) -> None:
     """Print the overview to this terminal, as wide as it is."""
     from rich.console import Console
     from rich.table import Table
@@ -21,7 +24,7 @@ def show(found: Mapping[str, Any], trends: Mapping[str, Sequence[float | None]],
     console = Console(highlight=False)
     if clear:
         console.clear()
-    console.print(Text(first_line(found), style="bold"), soft_wrap=True)
+    console.print(Text(first_line(found, known), style="bold"), soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     wide = console.width >= 100
     for name in (
@@ -51,8 +54,8 @@ def show(found: Mapping[str, Any], trends: Mapping[str, Sequence[float | None]],
                 name = " ".join(part for part in (target["name"], check["kind"], check["subject"]) if part)
                 line = clean(f"{name}: {check['status']}, {check['summary']}", 400)
                 console.print(Text(line, style=COLOURS[check["status"]]))
-    for alert in found["alerts"]:
-        console.print(Text.from_ansi(alert_line(alert)))
+    for line in alert_lines(found["alerts"], known, now):
+        console.print(Text.from_ansi(line))
     for peer in found["peers"]:
         console.print(Text.from_ansi(f"peer {peer_line(peer)}"))
     if found["undelivered"]:

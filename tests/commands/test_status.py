@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postmark_server import PostmarkServer
+from postmark_server import SERVER_ERROR, PostmarkServer
 from web_server import WebServer, answer
 
 from pom_cli import cli
@@ -82,6 +83,41 @@ def test_the_first_line_says_whether_anything_is_wrong_since_when_and_who_knows(
     assert others[0].startswith("shop: error since "), "the worst stands first"
     assert others[1].startswith("blog: operational since ")
     assert others[2].startswith("alert: shop health: error since ")
+
+
+def test_an_open_alert_says_how_old_it_is_and_who_was_told(run: Run, web: WebServer) -> None:
+    run("check")
+    web.on("/", answer(500))
+    run("check")
+    for command in ("status", "alerts"):
+        line = next(line for line in run(command)[1].splitlines() if line.startswith("alert: "))
+        assert re.fullmatch(
+            r"alert: shop health: error since 2026-\S+ \S+ \S+ \(\d+ s\), told ops@example\.com at 2\S+ \S+ \S+: 500.*",
+            line,
+        )
+
+
+def test_nobody_is_said_to_be_told_before_the_message_is_delivered(
+    run: Run, web: WebServer, postmark: PostmarkServer
+) -> None:
+    run("check")
+    web.on("/", answer(500))
+    postmark.script.append(SERVER_ERROR)
+    run("check")
+    for command in ("status", "alerts"):
+        assert "nobody told yet (its notice is not delivered)" in run(command)[1]
+    assert run("status")[1].splitlines()[0].endswith("; 1 open alert, nobody told yet")
+    assert "undelivered: 1" in run("status")[1]
+
+
+def test_an_alert_that_is_held_says_by_what(run: Run, web: WebServer) -> None:
+    run("check")
+    run("silence", "shop", "--for", "1h")
+    web.on("/", answer(500))
+    run("check")
+    out = run("status")[1]
+    assert out.splitlines()[0].endswith("; 1 open alert, nobody told yet")
+    assert "nobody told yet (held by silence): 500" in out
 
 
 def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
