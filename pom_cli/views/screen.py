@@ -1,54 +1,42 @@
 """pom status on a terminal: a table with sparklines, drawn by rich."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from pom_cli.model import SEVERITY, Status
 from pom_cli.text import clean
 from pom_cli.times import short
-from pom_cli.views.render import COLOURS, alert_lines, days_left, first_line, peer_line, percent
+from pom_cli.views.render import COLOURS, alert_lines, days_left, first_line, peer_line, percent, target_line
 from pom_cli.views.told import Known
 
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
 _BARS = "▁▂▃▄▅▆▇█"
+_COLUMNS = ("target", "status", "since", "latency", "24 hours", "24h", "7d", "30d", "expiry")
+_RIGHT = ("latency", "24h", "7d", "30d")
+_SHORT = {"certificate": "cert", "domain": "domain"}
+
+Targets = Sequence[Mapping[str, Any]]
+Trends = Mapping[str, Sequence[float | None]]
 
 
-def show(
-    found: Mapping[str, Any], known: Known, trends: Mapping[str, Sequence[float | None]], clear: bool = False
-) -> None:
+def show(found: Mapping[str, Any], known: Known, trends: Trends, clear: bool = False) -> None:
     """Print the overview to this terminal, as wide as it is."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
     if clear:
         console.clear()
-    console.print(Text(first_line(found, known), style="bold"), soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    wide = console.width >= 100
-    for name in (
-        "target",
-        "status",
-        "since",
-        "latency",
-        *(("24 hours",) if wide else ()),
-        "24h",
-        "7d",
-        "30d",
-        "expiry",
-    ):
-        table.add_column(name, justify="right" if name in ("latency", "24h", "7d", "30d") else "left", no_wrap=True)
     now = datetime.fromisoformat(found["generated_at"])
-    for target in sorted(found["targets"], key=lambda one: (-SEVERITY[Status(one["status"])], one["name"])):
-        cells = _cells(target, now)
-        if wide:
-            cells.insert(4, sparkline(trends.get(target["name"], ())))
-        status = target["status"]
-        texts = [Text(cell, style=COLOURS[status] if number == 1 else "") for number, cell in enumerate(cells)]
-        table.add_row(*texts)
-    console.print(table)
-    for target in found["targets"]:
+    targets = sorted(found["targets"], key=lambda one: (-SEVERITY[Status(one["status"])], one["name"]))
+    console.print(Text(first_line(found, known), style="bold"), soft_wrap=True)
+    for part in _fitting(console, targets, trends, now):
+        console.print(part)
+    for target in targets:
         for check in target["checks"]:
             if check["status"] != "operational":
                 name = " ".join(part for part in (target["name"], check["kind"], check["subject"]) if part)
@@ -62,18 +50,56 @@ def show(
         console.print(Text(f"undelivered: {found['undelivered']}; see pom alerts", style="red"))
 
 
-def _cells(target: Mapping[str, Any], now: datetime) -> list[str]:
-    since = datetime.fromisoformat(target["since"]).astimezone(UTC) if target["since"] else None
-    median = target["latency"]["median_ms"]
-    days = " ".join(f"{name} {left} d" for name, left in days_left(target))
-    return [
-        clean(target["name"], 40),
-        target["status"],
-        short(now - since) if since else "–",
-        f"{median:.0f} ms" if median is not None else "–",
-        *(percent(target["uptime"][window]) for window in ("24h", "7d", "30d")),
-        days or "–",
-    ]
+def _fitting(console: "Console", targets: Targets, trends: Trends, now: datetime) -> "list[RenderableType]":
+    """The fullest table in which nothing is cut off at this width; where none fits, a line a target."""
+    from rich.measure import Measurement
+    from rich.text import Text
+
+    full = [_cells(target, now) for target in targets]
+    bars = [{**row, "24 hours": sparkline(trends.get(one["name"], ()))} for row, one in zip(full, targets, strict=True)]
+    narrow = [_narrow(target, now) for target in targets]
+    unbounded = console.options.update(width=10_000)
+    for rows, gap in ((bars, 2), (full, 2), (narrow, 1)):
+        table = _table(rows, targets, gap)
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            short_of = rows is narrow and any("\n(" in cell for row in rows for cell in row.values())
+            return [table, Text("(…): the share of that time that is known", style="dim")] if short_of else [table]
+    return [Text.from_ansi(target_line(target)) for target in targets]
+
+
+def _table(rows: Sequence[Mapping[str, str]], targets: Targets, gap: int) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
+    columns = [name for name in _COLUMNS if all(name in row for row in rows)]
+    for name in columns:
+        table.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=True)
+    for row, target in zip(rows, targets, strict=True):
+        styles = {"status": COLOURS[target["status"]]}
+        table.add_row(*(Text(row[name], style=styles.get(name, "")) for name in columns))
+    return table
+
+
+def _cells(target: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """The row of a target, by column."""
+    since, median = target["since"], target["latency"]["median_ms"]
+    return {
+        "target": clean(target["name"], 64),
+        "status": target["status"],
+        "since": short(now - datetime.fromisoformat(since)) if since else "–",
+        "latency": f"{median:.0f} ms" if median is not None else "–",
+        **{window: percent(uptime) for window, uptime in target["uptime"].items()},
+        "expiry": " ".join(f"{name} {left} d" for name, left in days_left(target)) or "–",
+    }
+
+
+def _narrow(target: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """The same facts in narrow cells: one unit of time, what belongs together on two lines."""
+    row = _cells(target, now)
+    uptimes = {window: row[window].replace(" (", "\n(").replace(" known)", ")") for window in target["uptime"]}
+    days = "\n".join(f"{_SHORT[name]} {left} d" for name, left in days_left(target)) or "–"
+    return row | uptimes | {"since": " ".join(row["since"].split()[:2]), "expiry": days}
 
 
 def sparkline(values: Sequence[float | None]) -> str:
