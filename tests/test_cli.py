@@ -116,7 +116,7 @@ class TestWrongUse:
         assert ran.code == 2
         assert ran.complaints == [
             'pom: serve.listen: 1 is not an address like "127.0.0.1:9100"',
-            "pom: serve.pages: unknown key; did you mean 'page'?",
+            "pom: serve.pages: unknown key (its value: true); did you mean 'page'?",
         ]
 
 

@@ -115,7 +115,7 @@ class Table:
                 raise ValueError
             return str(value)
 
-        expected = "one of " + ", ".join(allowed) + nearest(self.data.get(key, default), allowed)
+        expected = "one of " + ", ".join(allowed) + likely(self.data.get(key, default), allowed)
         return self.read(key, default, parse, expected)
 
     def texts(self, key: str, default: tuple[str, ...] = (), expected: str = "a list of texts") -> tuple[str, ...]:
@@ -172,7 +172,18 @@ class Table:
         for key in self.data:
             if key not in self.known:
                 hint = "; secrets stand in the environment or in the env file" if names_a_secret(key) else ""
-                self.problems.append(f"{self.at(key)}: unknown key{hint or nearest(key, self.known)}")
+                self.problems.append(f"{self.at(key)}: unknown key{self._given(key)}{hint or nearest(key, self.known)}")
+
+    def _given(self, key: str) -> str:
+        """` (its value: '5m')`, unless that may be a secret: a text counts as one, but under a known key's misspelling.
+
+        So does a webhook's whole URL, and what stands inside of a table is not looked into.
+        """
+        value = self.data[key]
+        guarded = isinstance(value, str) and (self.path == "alerts.webhook" or not likely(key, self.known, 0.75))
+        if names_a_secret(key) or guarded or isinstance(value, dict):
+            return ""
+        return f" (its value: {shown(value, key)})"
 
 
 def nearest(word: Any, names: Iterable[str]) -> str:
@@ -180,14 +191,22 @@ def nearest(word: Any, names: Iterable[str]) -> str:
     listed = sorted(name for name in names if name)
     if word in listed or not listed:
         return ""
-    if isinstance(word, str):
-        import difflib
-
-        close = difflib.get_close_matches(word[:_LONGEST], listed, 1, 0.6)
-        if close:
-            return f"; did you mean {shown(close[0])}?"
+    meant = likely(word, listed)
+    if meant:
+        return meant
     more = ", …" if len(listed) > _NAMED_AT_MOST else ""
     return f"; known here: {', '.join(clean(name, 64) for name in listed[:_NAMED_AT_MOST])}{more}"
+
+
+def likely(word: Any, names: Iterable[str], least: float = 0.6) -> str:
+    """`"; did you mean 'timeout'?"` where a name is near (1 is the same), else nothing."""
+    listed = sorted(name for name in names if name)
+    if not isinstance(word, str) or not word or word in listed:
+        return ""
+    import difflib
+
+    close = difflib.get_close_matches(word[:_LONGEST], listed, 1, least)
+    return f"; did you mean {shown(close[0])}?" if close else ""
 
 
 def shown(value: Any, key: str = "") -> str:

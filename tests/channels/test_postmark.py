@@ -390,7 +390,7 @@ def test_mistakes_of_the_config_are_told_with_path_and_value() -> None:
     postmark.parse(Table({"steam": "a", "url": "ftp://x"}, "alerts.postmark", problems))
     assert problems == [
         "alerts.postmark.url: 'ftp://x' is not a URL like https://api.postmarkapp.com",
-        "alerts.postmark.steam: unknown key; did you mean 'stream'?",
+        "alerts.postmark.steam: unknown key (its value: 'a'); did you mean 'stream'?",
     ]
 
 

@@ -107,7 +107,7 @@ class TestParse:
              "targets.shop.cors.method: 'PUTS' is not one of GET, HEAD, POST, PUT, PATCH, DELETE; did you mean 'PUT'?"),
             ({"origin": APP, "path": "api"}, "targets.shop.cors.path: 'api' is not a path like \"/api/health\""),
             ({"origin": APP, "method": "GET", "refused": []},
-             "targets.shop.cors.refused: unknown key; did you mean 'refuse'?"),
+             "targets.shop.cors.refused: unknown key (its value: []); did you mean 'refuse'?"),
         ],
     )  # fmt: skip
     def test_a_mistake_is_named_with_its_place(self, data: dict[str, Any], mistake: str) -> None:

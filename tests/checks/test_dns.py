@@ -236,7 +236,7 @@ def test_the_budget_is_a_little_more_than_the_timeout() -> None:
         ({"records": [{"name": "a.example", "match": "exactly"}]},
          "targets.shop.dns.records[0].match: 'exactly' is not one of exact, subset; did you mean 'exact'?"),
         ({"records": [{"name": "a.example", "expect": []}]},
-         "targets.shop.dns.records[0].expect: unknown key; did you mean 'expected'?"),
+         "targets.shop.dns.records[0].expect: unknown key (its value: []); did you mean 'expected'?"),
         ({"records": ["a.example"]},
          "targets.shop.dns.records[0]: 'a.example' is not a table like { name = \"example.com\" }"),
         ({"records": [{"name": "a.example", "type": "CNAME", "expected": ["b.example", "c.example"]}]},

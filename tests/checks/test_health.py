@@ -450,7 +450,7 @@ class TestParse:
             ({"headers": {"X": 5}}, 'headers.X: not a header like Accept = "text/html"'),
             ({"drift": {"factor": 1}}, "drift.factor: 1 is not a number from 1.1 to 100"),
             ({"drift": {"floor": 50}}, "drift.floor: 50 is not a duration like \"50ms\""),
-            ({"drift": {"sample": 50}}, "drift.sample: unknown key; did you mean 'samples'?"),
+            ({"drift": {"sample": 50}}, "drift.sample: unknown key (its value: 50); did you mean 'samples'?"),
             ({"drift": "off"}, "drift: 'off' is not a table"),
             ({"expects": {}}, "expects: unknown key; did you mean 'expect'?"),
             ({"pth": "/"}, "pth: unknown key; did you mean 'path'?"),

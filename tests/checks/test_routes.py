@@ -106,10 +106,11 @@ class TestParse:
                 for status in (99, 600, "301", [], [301, "302"], 301.0)
             ),
             ({"paths": [{"path": "/x", "staus": 301}]},
-             "targets.shop.routes.paths[0].staus: unknown key; did you mean 'status'?"),
+             "targets.shop.routes.paths[0].staus: unknown key (its value: 301); did you mean 'status'?"),
             ({"paths": ["/"], "attempts": 0}, "targets.shop.routes.attempts: 0 is not a whole number from 1 to 10"),
             ({"paths": ["/"], "timeout": "soon"}, "targets.shop.routes.timeout: 'soon' is not a duration like \"10s\""),
-            ({"paths": ["/"], "path": "/"}, "targets.shop.routes.path: unknown key; did you mean 'paths'?"),
+            ({"paths": ["/"], "path": "/"},
+             "targets.shop.routes.path: unknown key (its value: '/'); did you mean 'paths'?"),
         ],
     )  # fmt: skip
     def test_a_mistake_is_named_with_its_place(self, data: dict[str, Any], mistake: str) -> None:

@@ -154,7 +154,7 @@ class TestConfig:
             ({"warn": "soon"}, "targets.shop.tls.warn: 'soon' is not a duration like \"14d\""),
             ({"verify": "no"}, "targets.shop.tls.verify: 'no' is not true or false"),
             ({"timeout": "1h"}, "targets.shop.tls.timeout: '1h' is not between 100ms and 5m"),
-            ({"host": ["a"]}, "targets.shop.tls.host: unknown key; did you mean 'hosts'?"),
+            ({"host": ["a"]}, "targets.shop.tls.host: unknown key (its value: ['a']); did you mean 'hosts'?"),
             *(
                 ({"hosts": [bad]}, f"targets.shop.tls.hosts: {[bad]!r} is not a list of hosts like "
                  '["www.example.com", "example.com:8443"]')

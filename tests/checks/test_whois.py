@@ -124,7 +124,7 @@ def test_every_key_is_read() -> None:
         ({"server": "x:0"}, 'server: \'x:0\' is not a host like "whois.nic.work" or "127.0.0.1:4343"'),
         ({"expires_on": "2027-03-01"}, "expires_on: '2027-03-01' is not a date like 2027-03-01 (without quotes)"),
         ({"timeout": "1h"}, "timeout: '1h' is not between 100ms and 5m"),
-        ({"expire_on": date(2027, 3, 1)}, "expire_on: unknown key; did you mean 'expires_on'?"),
+        ({"expire_on": date(2027, 3, 1)}, "expire_on: unknown key (its value: 2027-03-01); did you mean 'expires_on'?"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_what_would_be_right(data: dict[str, Any], problem: str) -> None:

@@ -54,7 +54,7 @@ BROKEN = '[targets.shop]\nurl = "https://example.com"\nintervall = "5m"\n'
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
-        (BROKEN, "targets.shop.intervall: unknown key; did you mean 'interval'?"),
+        (BROKEN, "targets.shop.intervall: unknown key (its value: '5m'); did you mean 'interval'?"),
         ("[targets.shop\n", "not TOML"),
         ("", "nothing to watch"),
         ("\x00", "not TOML"),

@@ -119,7 +119,7 @@ def test_an_absent_key_has_its_default(reader: str, usual: Any) -> None:
         ("address", "9100", "'9100' is not an address like \"127.0.0.1:9100\""),
         ("address", "127.0.0.1:70000", "'127.0.0.1:70000' is not an address like \"127.0.0.1:9100\""),
         ("choice", "allert", "'allert' is not one of alert, ignore; did you mean 'alert'?"),
-        ("choice", [], "[] is not one of alert, ignore; known here: alert, ignore"),
+        ("choice", [], "[] is not one of alert, ignore"),
         ("texts", "a", "'a' is not a list of texts"),
         ("texts", ["a", 1], "['a', 1] is not a list of texts"),
         ("texts", {"a": 1}, "{a = 1} is not a list of texts"),
@@ -155,10 +155,29 @@ def test_an_unknown_key_is_told_with_the_nearest_right_one() -> None:
     table.line("path", "/")
     table.finish()
     assert table.problems == [
-        "targets.shop.health.timeut: unknown key; did you mean 'timeout'?",
-        "targets.shop.health.zzz: unknown key; known here: path, timeout",
+        "targets.shop.health.timeut: unknown key (its value: '10s'); did you mean 'timeout'?",
+        "targets.shop.health.zzz: unknown key (its value: 1); known here: path, timeout",
         "targets.shop.health.api_token: unknown key; secrets stand in the environment or in the env file",
     ]
+
+
+@pytest.mark.parametrize("key", ["passwrd", "tokn", "zzz"])
+def test_a_text_under_a_key_that_resembles_none_may_be_a_secret_and_is_not_shown(key: str) -> None:
+    table = Table({key: "hush"}, "alerts", [])
+    table.texts("to")
+    table.finish()
+    assert len(table.problems) == 1
+    assert "hush" not in table.problems[0]
+
+
+def test_of_an_unknown_table_and_of_a_webhooks_url_nothing_is_shown() -> None:
+    table = Table({"webhok": {"url": "https://example.com/hush"}}, "alerts", [])
+    table.known.add("webhook")
+    table.finish()
+    hook = Table({"ulr": "https://example.com/hush"}, "alerts.webhook", [])
+    hook.known.add("url")
+    hook.finish()
+    assert "hush" not in table.problems[0] + hook.problems[0]
 
 
 @pytest.mark.parametrize(
