@@ -31,7 +31,7 @@ class Record:
 WANTED = {
     "A": "an IPv4 address",
     "AAAA": "an IPv6 address",
-    "MX": 'a preference and a host, like "10 mail.example.com"',
+    "MX": 'a mail host, like "10 mail.example.com", or "mail.example.com" for any preference',
     "TXT": "a text, written without the quotes that dig puts around it",
     "CNAME": 'a host name, like "www.example.com"',
     "NS": 'a name server\'s host name, like "ns1.example.com"',
@@ -65,7 +65,7 @@ def agrees(wanted: Fields, found: Fields) -> bool:
 
 def written(kind: str, fields: Fields) -> str:
     """A record as the config has it: what `expected` reads back."""
-    texts = ["*" if value is None else value for value in fields]
+    texts = ["*" if value is None else value for value in fields if kind != "MX" or value is not None]
     if kind == "CAA" or (kind == "TXT" and texts[0].strip()[:1] in ("", '"')):
         texts[-1] = '"' + re.sub(r'(["\\])', r"\\\1", texts[-1]) + '"'
     return " ".join(texts)
@@ -108,6 +108,11 @@ def _numbers_and_host(count: int) -> Callable[[str], Fields]:
         return *(_number(number) for number in numbers), name(host)
 
     return parse
+
+
+def _mx(text: str) -> Fields:
+    """A host alone leaves its preference open."""
+    return (None, name(text)) if len(text.split()) == 1 else _numbers_and_host(1)(text)
 
 
 def _txt(text: str) -> Fields:
@@ -157,7 +162,7 @@ def _u32(text: str) -> str:
 _EXPECTED: dict[str, Callable[[str], Fields]] = {
     "A": lambda text: (str(IPv4Address(text)),),
     "AAAA": _ipv6,
-    "MX": _numbers_and_host(1),
+    "MX": _mx,
     "TXT": _txt,
     "CNAME": lambda text: (name(text),),
     "NS": lambda text: (name(text),),

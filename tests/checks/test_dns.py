@@ -89,6 +89,17 @@ def test_all_nine_types_are_as_expected(servers: Servers) -> None:
     assert all(each.answered for each in found)
 
 
+def test_a_mail_host_without_a_preference_may_have_any(servers: Servers) -> None:
+    hosts = ["mail.makenot.example", "mail2.makenot.example"]
+    records = [{"name": "makenot.example", "type": "MX", "expected": hosts}]
+    assert findings(servers, {"records": records})[0].status is OPERATIONAL
+    records = [{"name": "makenot.example", "type": "MX", "expected": ["mail.makenot.example", "mx.makenot.example"]}]
+    (found,) = findings(servers, {"records": records})
+    assert (found.status, found.summary) == (
+        ERROR, "mx.makenot.example missing, 20 mail2.makenot.example not expected (2 found)"
+    )  # fmt: skip
+
+
 def test_a_wrong_set_a_subset_and_anything_at_all(servers: Servers) -> None:
     records = [
         {"name": "makenot.example", "type": "A", "expected": ["203.0.113.8"]},
@@ -219,9 +230,9 @@ def test_the_budget_is_a_little_more_than_the_timeout() -> None:
     [
         ({"records": [{"name": "a.example", "expected": ["203.0.113.7", "203.0.113.400"]}]},
          "targets.shop.dns.records[0].expected[1]: '203.0.113.400' is not an IPv4 address"),
-        ({"records": [{"name": "a.example", "type": "MX", "expected": ["mail.a.example"]}]},
-         "targets.shop.dns.records[0].expected[0]: 'mail.a.example' is not a preference and a host, "
-         'like "10 mail.example.com"'),
+        ({"records": [{"name": "a.example", "type": "MX", "expected": ["10"]}]},
+         "targets.shop.dns.records[0].expected[0]: '10' is not a mail host, like "
+         '"10 mail.example.com", or "mail.example.com" for any preference'),
         ({"records": [{"name": "a.example", "expected": [7]}]},
          "targets.shop.dns.records[0].expected[0]: 7 is not an IPv4 address"),
         ({"records": [{"name": "a.example", "expected": "203.0.113.7"}]},

@@ -28,6 +28,7 @@ def wire(kind: str, text: str) -> tuple[str | None, ...]:
         ("MX", "10 Mail.Example.COM", "10 mail.example.com."),
         ("MX", "010  mail.example.com.", "10 mail.example.com."),
         ("MX", "0 .", "0 ."),
+        ("MX", "Mail.example.com.", "10 mail.example.com."),
         ("CNAME", "WWW.example.com.", "www.EXAMPLE.com."),
         ("CNAME", "bücher.example", "xn--bcher-kva.example."),
         ("NS", "ns1.example.com", "ns1.example.com."),
@@ -62,6 +63,7 @@ def test_what_is_written_agrees_with_the_same_record_from_the_wire(kind: str, wr
     [
         ("A", "203.0.113.7", "203.0.113.8"),
         ("MX", "10 mail.example.com", "20 mail.example.com."),
+        ("MX", "mail.example.com", "10 mail2.example.com."),
         ("TXT", "v=SPF1 -all", '"v=spf1 -all"'),
         ("TXT", "v=spf1 -all", '"v=spf1  -all"'),
         ("TXT", "*", '"anything"'),
@@ -83,7 +85,8 @@ def test_another_record_does_not_agree(kind: str, written: str, zone_file: str) 
         ("A", ""),
         ("AAAA", "203.0.113.7"),
         ("AAAA", "fe80::1%eth0"),
-        ("MX", "mail.example.com"),
+        ("MX", "10"),
+        ("MX", "10 20 mail.example.com"),
         ("MX", "70000 mail.example.com"),
         ("MX", "-1 mail.example.com"),
         ("MX", "10 203.0.113.7"),
@@ -138,5 +141,6 @@ def test_every_type_has_words_for_what_its_values_must_be() -> None:
 
 def test_a_record_is_shown_as_it_would_be_written() -> None:
     assert shown("MX", ("10", "mail.example.com")) == "10 mail.example.com"
+    assert shown("MX", (None, "mail.example.com")) == "mail.example.com"
     assert shown("CAA", ("0", "issue", "letsencrypt.org")) == '0 issue "letsencrypt.org"'
     assert shown("SOA", ("ns1.example.com", None, None, None, None, None, None)) == "ns1.example.com * * * * * *"
