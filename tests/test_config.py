@@ -61,7 +61,7 @@ class TestTheWholeConfig:
         assert alerts.cooldown == timedelta(minutes=5)
         assert alerts.remind == (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
         assert alerts.channels == ("postmark",)
-        assert set(alerts.settings) == {"postmark", "smtp", "webhook"}
+        assert set(alerts.settings) == {"postmark"}
 
     def test_the_target(self, whole: Config) -> None:
         target = whole.targets["makenotwork"]
@@ -384,6 +384,17 @@ class TestWarnings:
              ["targets.shop.interval: '1m' is shorter than the timer's interval: health is looked at every 5m"]),
             (SHOP + 'tls = { interval = "30m" }',
              ["targets.shop.tls.interval: '30m' is shorter than the timer's interval: tls is looked at every 1h"]),
+            (f'[alerts]\nto = ["a@example.com"]\nchannels = ["smtp"]\n'
+             f'smtp = {{ host = "mail.example.com", username = "pom" }}\n{SHOP}',
+             [f"alerts.channels: 'smtp' needs POM_SMTP_PASSWORD, which {ABSENT}",
+              "alerts.smtp.starttls: false lets the password go to 'mail.example.com' unencrypted; "
+              "true would encrypt it, or port = 465"]),
+            (f'[alerts]\nto = ["a@example.com"]\nchannels = ["postmark"]\n'
+             f'postmark = {{ url = "http://mail.example.com" }}\n{SHOP}',
+             [f"alerts.channels: 'postmark' needs POM_POSTMARK_TOKEN, which {ABSENT}",
+              "alerts.postmark.url: 'http://mail.example.com' lets the token go there unencrypted; "
+              "a URL with https:// would encrypt it"]),
+            (f'[alerts]\nto = ["a@example.com"]\nchannels = ["smtp"]\nsmtp = {{ host = "localhost" }}\n{SHOP}', []),
             (f'[alerts]\nchannels = []\n{SHOP}', ["alerts.channels: it is empty: nobody is told of anything"]),
             (f'[alerts]\nto = ["a@example.com"]\n{SHOP}',
              [f"alerts.to: nobody there is told of anything: POM_POSTMARK_TOKEN {ABSENT}"]),

@@ -33,6 +33,11 @@ class Settings:
     starttls: bool = False
     username: str = ""
 
+    @property
+    def encrypted(self) -> bool:
+        """Is TLS spoken, or demanded."""
+        return self.starttls or self.port == IMPLICIT_TLS_PORT
+
 
 @dataclass
 class _Talk:

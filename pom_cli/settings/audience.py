@@ -6,11 +6,12 @@ from typing import Any
 
 from pom_cli import channels
 from pom_cli.frozen import dataclass
+from pom_cli.settings.address import is_loopback, origin
 from pom_cli.settings.secrets import Secrets
-from pom_cli.settings.table import Table, matching
+from pom_cli.settings.table import Table, matching, shown
 from pom_cli.times import duration
 
-_TABLES = tuple(name for name in channels.CHANNELS if name != "console")
+TABLES = tuple(name for name in channels.CHANNELS if name != "console")
 _ADDRESS = r"[^\s@<>,;]+@[^\s@<>,;]+"
 _SENDER = rf"{_ADDRESS}|[^<>@]*<{_ADDRESS}>"
 _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
@@ -18,7 +19,7 @@ _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
 
 @dataclass(frozen=True)
 class Alerts:
-    """How operators are told. `settings` is by channel."""
+    """How operators are told. `settings` is by channel, of those in use."""
 
     to: tuple[str, ...]
     sender: str
@@ -36,6 +37,7 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
     remind = table.read("remind", _REMIND, _rising, 'a rising list of durations like ["1h", "6h", "24h"]')
     usual = ("postmark",) if known.get("POM_POSTMARK_TOKEN") and to else ("console",)
     names = table.items("channels", usual, _channel, "a list of " + ", ".join(channels.CHANNELS))
+    given = {name: _settings(name, table) for name in channels.CHANNELS if name in {*names, *table.data}}
     alerts = Alerts(
         to=tuple(dict.fromkeys(to)),
         sender=sender,
@@ -43,11 +45,11 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
         remind=remind,
         channels=tuple(dict.fromkeys(names)),
         quorum=table.boolean("quorum", False),
-        settings={name: _settings(name, table) for name in channels.CHANNELS if name in {*names, *table.data}},
+        settings={name: found for name, found in given.items() if name in names},
     )
     _check_channels(alerts, table)
-    warnings += _silent(alerts, table, known)
-    table.known.update(_TABLES)
+    warnings += [*_silent(alerts, table, known), *_in_the_clear(alerts, table)]
+    table.known.update(TABLES)
     table.finish()
     return alerts
 
@@ -60,7 +62,7 @@ def _rising(value: Any) -> tuple[timedelta, ...]:
 
 
 def _settings(name: str, table: Table) -> Any:
-    return channels.load(name).parse(table.table(name) if name in _TABLES else Table({}, "", []))
+    return channels.load(name).parse(table.table(name) if name in TABLES else Table({}, "", []))
 
 
 def _check_channels(alerts: Alerts, table: Table) -> None:
@@ -85,6 +87,25 @@ def _silent(alerts: Alerts, table: Table, known: Secrets) -> list[str]:
         needed = name == "postmark" or bool(getattr(alerts.settings[name], "username", ""))
         if needed and not known.get(secret):
             told.append(f"{table.at('channels')}: {name!r} needs {secret}, which {absent}")
+    return told
+
+
+def _in_the_clear(alerts: Alerts, table: Table) -> list[str]:
+    """Where a secret would go over a network unencrypted."""
+    told = []
+    smtp, postmark = (alerts.settings.get(name) if name in alerts.channels else None for name in ("smtp", "postmark"))
+    if smtp and smtp.username and not smtp.encrypted and not is_loopback(smtp.host):
+        told.append(
+            f"{table.at('smtp')}.starttls: false lets the password go to {shown(smtp.host)} unencrypted; "
+            "true would encrypt it, or port = 465"
+        )
+    if postmark:
+        scheme, host, _ = origin(postmark.url)
+        if scheme != "https" and not is_loopback(host):
+            told.append(
+                f"{table.at('postmark')}.url: {shown(postmark.url)} lets the token go there unencrypted; "
+                "a URL with https:// would encrypt it"
+            )
     return told
 
 

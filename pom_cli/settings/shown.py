@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from pom_cli import channels
 from pom_cli.config import Config
+from pom_cli.settings import audience
+from pom_cli.settings.table import Table
 from pom_cli.text import HIDDEN, host_alone, names_a_secret, without_passwords
 from pom_cli.times import written
 
@@ -16,10 +19,19 @@ _SECRETS = ("POM_POSTMARK_TOKEN", "POM_API_TOKEN", "POM_SMTP_PASSWORD")
 def effective(config: Config) -> dict[str, Any]:
     """Every key with the value that holds, as TOML has values."""
     values: dict[str, Any] = {key: plain(value, key) for key, value in config.effective.items()}
+    alerts = values.get("alerts", {})
+    alerts |= {name: _defaults(name) for name in audience.TABLES if name not in alerts}
     webhook = values.get("alerts", {}).get("webhook", {})
     if "url" in webhook:
         webhook["url"] = host_alone(webhook["url"])
     return values
+
+
+def _defaults(channel: str) -> dict[str, Any]:
+    """What holds for a channel that the config does not name, so that its keys can be read off."""
+    table = Table({}, f"alerts.{channel}", [])
+    channels.load(channel).parse(table)
+    return {key: plain(value, key) for key, value in table.effective.items()}
 
 
 def secrets(config: Config) -> dict[str, str]:

@@ -56,6 +56,8 @@ def test_every_default_is_shown() -> None:
     assert values["instance"]["retention"] == "30d"
     assert values["serve"] == {"listen": "127.0.0.1:9100", "rate_limit": 60, "page": False}
     assert values["alerts"]["remind"] == ["1h", "6h", "24h"]
+    assert values["alerts"]["smtp"] == {"host": "localhost", "port": 25, "starttls": False}
+    assert values["alerts"]["postmark"] == {"stream": "outbound", "url": "https://api.postmarkapp.com"}
     assert values["offline"] == {"witnesses": ["1.1.1.1:443", "9.9.9.9:443"]}
     assert values["targets"]["shop"]["health"]["timeout"] == "10s"
     assert values["targets"]["shop"]["tls"]["warn"] == "14d"
