@@ -56,16 +56,20 @@ class Window:
 
     def _opened(self, day: date, now: datetime) -> bool:
         """Did it open on this day, and is it open still. A time that clocks skip is read as if they had not; of one
-        that comes twice the first opens it and the second closes it (PEP 495: fold)."""
+        that comes twice the first opens it and the second closes it (PEP 495: fold). Where that leaves nothing of it,
+        for it begins in what is skipped and ends with that, it is as long as on other days."""
         if day.weekday() not in self.days:
             return False
         last = day if self.begin < self.end else day + timedelta(days=1)
-        begin = datetime.combine(day, self.begin.replace(fold=0))
-        end = datetime.combine(last, self.end.replace(fold=1))
-        return self._instant(begin) <= now.timestamp() < self._instant(end)
+        first, final = datetime.combine(day, self.begin), datetime.combine(last, self.end)
+        begin, end = self._instant(first, 0), max(self._instant(final, fold) for fold in (0, 1))
+        if end <= begin:
+            end = begin + (final - first).total_seconds()
+        return begin <= now.timestamp() < end
 
-    def _instant(self, wall: datetime) -> float:
+    def _instant(self, wall: datetime, fold: int) -> float:
         # Through the timestamp, since datetimes of one zone are compared by their wall clocks alone.
+        wall = wall.replace(fold=fold)
         return (wall if self.zone is None else wall.replace(tzinfo=self.zone)).timestamp()
 
 

@@ -59,6 +59,23 @@ def test_a_window_is_open_by_the_wall_clock_of_its_zone(at: str, open_: bool) ->
 
 
 @pytest.mark.parametrize(
+    ("begin", "end", "opens", "closes"),
+    [
+        ("01:00", "02:30", "00:00", "01:30"),  # its end is skipped: read as 3:30 in summer time
+        ("02:15", "02:45", "01:15", "01:45"),  # both are: 3:15 to 3:45
+        ("02:30", "03:00", "01:30", "02:00"),  # nothing would be left: half an hour from 3:30 on
+        ("01:30", "03:00", "00:30", "01:00"),
+        ("03:00", "04:00", "01:00", "02:00"),
+    ],
+)
+def test_an_hour_that_clocks_skip_takes_no_maintenance_away(begin: str, end: str, opens: str, closes: str) -> None:
+    one = window(**{"from": begin, "to": end})
+    first, last = (utc(f"2026-03-29 {text}") for text in (opens, closes))
+    minute = timedelta(minutes=1)
+    assert [one.covers(at) for at in (first - minute, first, last - minute, last)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
     ("at", "open_"),
     [
         ("2026-01-10 21:59", False),  # Saturday
