@@ -65,15 +65,21 @@ def first_line(found: Mapping[str, Any], known: Known) -> str:
         since = min((target["since"] for target in bad if target["since"]), default=None)
         names = listed(f"{target['name']} {target['status']}" for target in bad)
         told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
-    return "; ".join([f"{found['instance']}: {told}", *_known(alerts, known)])
+    return "; ".join([f"{found['instance']}: {told}", *_known(alerts, known, [target["name"] for target in bad])])
 
 
-def _known(alerts: Sequence[Mapping[str, Any]], known: Known) -> list[str]:
+def _known(alerts: Sequence[Mapping[str, Any]], known: Known, named: Sequence[str]) -> list[str]:
+    """How many alerts are open, those named that are about none of the targets `named` already; who was told."""
     if not alerts:
         return []
     told = sum(1 for alert in alerts if _told(alert, known).at)
-    count = f"{len(alerts)} open alert{'s' if len(alerts) > 1 else ''}"
+    others = [f"{_name(alert)}{_since(alert['since'])}" for alert in alerts if alert["target"] not in named]
+    count = f"{len(alerts)} open alert{'s' if len(alerts) > 1 else ''}{f' ({listed(others)})' if others else ''}"
     return [f"{count}, {'told' if told == len(alerts) else f'{told} told' if told else 'nobody told yet'}"]
+
+
+def _name(alert: Mapping[str, Any]) -> str:
+    return " ".join(part for part in (alert["target"], alert["alert"]) if part)
 
 
 def _told(alert: Mapping[str, Any], known: Known) -> Told:
@@ -118,9 +124,8 @@ def alert_lines(alerts: Sequence[Mapping[str, Any]], known: Known, now: datetime
     """`alert: makenotwork health: unreachable since … (12 min), told ops@example.com at …: connection refused`."""
     lines = []
     for alert in alerts:
-        name = " ".join(part for part in (alert["target"], alert["alert"]) if part)
         age = f" ({short(lasted(datetime.fromisoformat(alert['since']), now))})" if alert["since"] else ""
-        head = f"alert: {name}: {coloured(alert['status'])}{_since(alert['since'])}{age}"
+        head = f"alert: {_name(alert)}: {coloured(alert['status'])}{_since(alert['since'])}{age}"
         lines.append(f"{head}, {_who(_told(alert, known))}: {clean(alert['summary'])}")
     return lines
 

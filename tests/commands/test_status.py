@@ -110,6 +110,19 @@ def test_nobody_is_said_to_be_told_before_the_message_is_delivered(
     assert "undelivered: 1" in run("status")[1]
 
 
+def test_the_first_line_names_an_alert_that_is_about_no_target(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(config.read_text() + '[peers.astra]\nurl = "http://127.0.0.1:9"\nmisses = 1\n')
+    monkeypatch.setenv("POM_API_TOKEN", "a-token")
+    run("check")
+    run("heartbeat")
+    first = run("status")[1].splitlines()[0]
+    assert re.fullmatch(
+        r"hetzner: all 2 operational; 1 open alert \(astra peer-missing since 2\S+ \S+ \S+\), told", first
+    )
+
+
 def test_an_alert_that_is_held_says_by_what(run: Run, web: WebServer) -> None:
     run("check")
     run("silence", "shop", "--for", "1h")
