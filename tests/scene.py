@@ -26,6 +26,7 @@ class Scene:
         self.configure(toml)
 
     def configure(self, toml: str) -> None:
+        self.toml = toml
         text = f'[instance]\nname = "hetzner"\ndata_dir = "{self.folder / "data"}"\n{toml}'
         self.config: Config = config.parse(text, self.folder / "pom.toml", self.environ)
 

@@ -1,4 +1,4 @@
-"""pom alerts: what is open and what is owed; test the real path; try again what was given up."""
+"""pom alerts: what is open and what is owed; test the real path; try again now what is undelivered."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +131,7 @@ def _tell(sent: "list[Row]", faults: tuple[str, ...], as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def retry(context: click.Context, as_json: bool) -> int:
-    """Try again what was given up, for instance once an address works again.
+    """Try again now all that is undelivered, for instance once an address works again.
 
     Example: pom alerts retry
     """

@@ -55,16 +55,18 @@ def enqueue(db: sqlite3.Connection, message: str, channel: str, recipients: Sequ
 def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) -> dict[str, list[Mail]]:
     """Due rows that nobody holds, now held by `lease`, by channel, oldest first. Inside the caller's transaction.
 
-    A due row takes along what has waited longer for the same recipient: nobody reads of an end before its beginning.
-    A row taken over from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
+    What waits longer for the same recipient goes along, so that nobody reads of an end before its beginning. A
+    row taken over from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
     """
     at = to_ms(now)
     db.execute(
-        "UPDATE outbox SET lease = ?, lease_until = ?, attempts = attempts + 1, unsure = unsure OR lease IS NOT NULL"
-        " WHERE id IN (SELECT id FROM outbox AS old WHERE state = 'queued' AND (lease IS NULL OR lease_until <= ?)"
-        " AND EXISTS (SELECT 1 FROM outbox AS due WHERE due.state = 'queued' AND due.next_at <= ? AND due.id >= old.id"
-        " AND due.channel = old.channel AND due.recipient = old.recipient) ORDER BY id LIMIT ?)",
-        (lease, at + round(LEASE.total_seconds() * 1000), at, at, most),
+        "WITH free AS (SELECT id, channel, recipient, next_at FROM outbox WHERE state = 'queued'"
+        " AND (lease IS NULL OR lease_until <= :at)), due AS (SELECT channel, recipient, max(id) AS newest FROM free"
+        " WHERE next_at <= :at GROUP BY channel, recipient)"
+        " UPDATE outbox SET lease = :lease, lease_until = :until, attempts = attempts + 1,"
+        " unsure = unsure OR lease IS NOT NULL WHERE id IN (SELECT id FROM free JOIN due USING (channel, recipient)"
+        " WHERE id <= newest ORDER BY id LIMIT :most)",
+        {"lease": lease, "at": at, "until": at + round(LEASE.total_seconds() * 1000), "most": most},
     )
     claimed: dict[str, list[Mail]] = {}
     rows = db.execute(
@@ -141,18 +143,49 @@ def withdraw(db: sqlite3.Connection, incident: int | None) -> None:
 
 
 def retry(db: sqlite3.Connection, now: datetime) -> int:
-    """Queue again all that was given up; gives the number of rows."""
-    return _requeue(db, now, "")
+    """Try now all that is undelivered, from its first channel on; gives the number of rows."""
+    started = _start_over(db, now, "")
+    hastened = "UPDATE outbox SET next_at = ? WHERE state = 'queued' AND lease IS NULL AND next_at > ?"
+    return started + _requeue(db, now, "") + db.execute(hastened, (to_ms(now), to_ms(now))).rowcount
 
 
 def retry_changed(db: sqlite3.Connection, now: datetime, channel: str, credentials: str) -> int:
-    """Queue again what this channel gave up with other credentials than these."""
-    return _requeue(db, now, " AND channel = ? AND credentials <> ?", channel, credentials)
+    """Queue again what this channel gave up, or passed on in vain, with other credentials than these."""
+    where = " AND channel = ? AND credentials <> ?"
+    return _start_over(db, now, where, channel, credentials) + _requeue(db, now, where, channel, credentials)
 
 
 def _requeue(db: sqlite3.Connection, now: datetime, where: str, *values: str) -> int:
     sql = f"UPDATE outbox SET state = 'queued', next_at = ? WHERE state = 'given_up'{where}"
     return db.execute(sql, (to_ms(now), *values)).rowcount
+
+
+def _start_over(db: sqlite3.Connection, now: datetime, where: str, *values: str) -> int:
+    """Queue again what moved on to other channels and has reached nobody there; their own rows of it go."""
+    starts: list[int] = []
+    carriers: set[int] = set()
+    moved = f"SELECT id, message, recipient FROM outbox WHERE state = 'moved'{where} ORDER BY id"
+    for row, message, recipient in db.execute(moved, values).fetchall():
+        later = _carriers(db, row, message, recipient)
+        states = {*later.values()}
+        if row not in carriers and states & {QUEUED, GIVEN_UP} and states <= {QUEUED, GIVEN_UP, MOVED}:
+            starts.append(row)
+            carriers |= later.keys()
+    db.executemany("DELETE FROM outbox WHERE id = ?", [(row,) for row in carriers])
+    db.executemany(
+        "UPDATE outbox SET state = 'queued', next_at = ? WHERE id = ?", [(to_ms(now), row) for row in starts]
+    )
+    return len(starts)
+
+
+def _carriers(db: sqlite3.Connection, row: int, message: str, recipient: str) -> dict[int, str]:
+    """The rows that took this one over, and their states; "busy" for one that may be arriving just now."""
+    rows = db.execute(
+        "SELECT id, CASE WHEN state = 'queued' AND (lease IS NOT NULL OR unsure) THEN 'busy' ELSE state END FROM outbox"
+        " WHERE message = ? AND id > ? AND (recipient = ? OR instr(recipient, '@') = 0 OR instr(?, '@') = 0)",
+        (message, row, recipient, recipient),
+    )
+    return dict(rows.fetchall())
 
 
 def waiting(db: sqlite3.Connection) -> list[Row]:

@@ -1,0 +1,172 @@
+"""Delivery over several runs and several channels: the order of what waited, and what is tried again when."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import postmark_server
+import pytest
+from postmark_server import PostmarkServer
+from scene import START, Scene
+from smtp_server import SmtpServer
+from web_server import WebServer, answer
+
+from pom_cli import store
+from pom_cli.store import outbox
+
+DOWN = "[PoM hetzner] shop health: operational → error"
+BACK = "[PoM hetzner] shop health: error → operational"
+REFUSED = ["550 5.7.1 No"] * 9
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    with WebServer() as server:
+        server.on("/", answer(500))
+        yield server
+
+
+@pytest.fixture
+def postmark() -> Iterator[PostmarkServer]:
+    with PostmarkServer(token="right") as server:
+        yield server
+
+
+@pytest.fixture
+def smtp() -> Iterator[SmtpServer]:
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def scene(tmp_path: Path, web: WebServer, postmark: PostmarkServer, smtp: SmtpServer) -> Scene:
+    """Two channels; the token of the first is refused."""
+    return Scene(tmp_path, toml(web, postmark, smtp), {"POM_POSTMARK_TOKEN": "wrong"})
+
+
+def toml(web: WebServer, postmark: PostmarkServer, smtp: SmtpServer) -> str:
+    return f"""
+[alerts]
+to = ["ops@example.com"]
+from = "pom@example.com"
+channels = ["postmark", "smtp"]
+postmark = {{ url = "{postmark.url}" }}
+smtp = {{ host = "127.0.0.1", port = {smtp.port} }}
+[targets.shop]
+url = "{web.url()}"
+health = {{ attempts = 1, timeout = "1s" }}
+"""
+
+
+def right_token(scene: Scene) -> None:
+    scene.environ["POM_POSTMARK_TOKEN"] = "right"
+    scene.configure(scene.toml)
+
+
+def retry(scene: Scene) -> int:
+    db = store.open_(scene.path)
+    try:
+        with store.transaction(db):
+            return outbox.retry(db, scene.now)
+    finally:
+        db.close()
+
+
+def test_the_beginning_of_an_outage_arrives_before_its_end(
+    scene: Scene, web: WebServer, postmark: PostmarkServer
+) -> None:
+    right_token(scene)
+    postmark.script = [postmark_server.rate_limit(60)]
+    assert scene.run().undelivered == 1
+    web.on("/", answer(200))
+    assert scene.run("1s").undelivered == 0
+    assert postmark.subjects == [DOWN, BACK]
+
+
+def test_what_every_channel_gave_up_goes_out_by_the_first_one_once_its_token_is_right(
+    scene: Scene, postmark: PostmarkServer, smtp: SmtpServer
+) -> None:
+    smtp.answers = {"MAIL": list(REFUSED)}
+    assert scene.run().undelivered == 1
+    right_token(scene)
+    report = scene.run()
+    assert (report.undelivered, report.faults) == (0, ())
+    assert (postmark.subjects, smtp.received) == ([DOWN], [])
+
+
+def test_what_waits_for_the_next_channel_goes_out_by_the_first_one_once_its_token_is_right(
+    scene: Scene, postmark: PostmarkServer, smtp: SmtpServer
+) -> None:
+    smtp.answers = {"CONNECT": ["421 4.3.2 Busy"]}
+    assert scene.run().undelivered == 1
+    right_token(scene)
+    assert scene.run("1s").undelivered == 0
+    assert (postmark.subjects, smtp.received) == ([DOWN], [])
+
+
+def test_what_another_channel_has_delivered_is_not_sent_again(
+    scene: Scene, postmark: PostmarkServer, smtp: SmtpServer
+) -> None:
+    scene.run()
+    assert len(smtp.received) == 1
+    right_token(scene)
+    assert retry(scene) == 0
+    scene.run()
+    assert postmark.subjects == []
+
+
+def test_a_retry_begins_with_the_first_channel_and_goes_down_to_the_last(
+    scene: Scene, postmark: PostmarkServer, smtp: SmtpServer
+) -> None:
+    smtp.answers = {"MAIL": ["550 5.7.1 No"]}
+    assert scene.run().undelivered == 1
+    tries = len(postmark.posts())
+    assert retry(scene) == 1
+    assert scene.run().undelivered == 0
+    assert len(postmark.posts()) == tries + 1
+    assert [len(smtp.received), postmark.subjects] == [1, []]
+    assert scene.rows("SELECT channel, state FROM outbox") == [("postmark", "moved"), ("smtp", "delivered")]
+
+
+def test_a_retry_does_not_wait_for_what_is_put_off(scene: Scene, postmark: PostmarkServer) -> None:
+    right_token(scene)
+    postmark.script = [postmark_server.rate_limit(3600)]
+    assert scene.run().undelivered == 1
+    assert scene.run("1s").undelivered == 1
+    assert retry(scene) == 1
+    assert scene.run("1s").undelivered == 0
+    assert postmark.subjects == [DOWN]
+
+
+def test_a_recipient_whom_a_shared_way_out_has_reached_gets_nothing_twice(tmp_path: Path) -> None:
+    """Two addresses moved on to one webhook; one of them alone is tried again when the webhook gave up."""
+    db = store.open_(tmp_path / "pom.db")
+    outbox.add_message(db, "m", "subject", "body", {}, START)
+    outbox.enqueue(db, "m", "postmark", ["a@example.com", "b@example.com"], START)
+    outbox.enqueue(db, "m", "webhook", ["webhook"], START)
+    db.execute("UPDATE outbox SET state = 'moved' WHERE channel = 'postmark'")
+    db.execute("UPDATE outbox SET state = 'delivered' WHERE channel = 'webhook'")
+    assert outbox.retry(db, START) == 0
+    db.execute("UPDATE outbox SET state = 'given_up' WHERE channel = 'webhook'")
+    assert outbox.retry(db, START) == 2
+    assert states(db) == ["queued", "queued"]
+    db.close()
+
+
+def test_what_may_be_arriving_just_now_is_not_sent_another_way(tmp_path: Path) -> None:
+    db = store.open_(tmp_path / "pom.db")
+    outbox.add_message(db, "m", "subject", "body", {}, START)
+    outbox.enqueue(db, "m", "postmark", ["a@example.com"], START)
+    db.execute("UPDATE outbox SET state = 'moved'")
+    outbox.enqueue(db, "m", "smtp", ["a@example.com"], START)
+    outbox.claim(db, "lease", START)
+    assert outbox.retry(db, START + timedelta(seconds=1)) == 0
+    assert states(db) == ["moved", "queued"]
+    db.close()
+
+
+def states(db: sqlite3.Connection) -> list[str]:
+    return [state for (state,) in db.execute("SELECT state FROM outbox ORDER BY id")]
