@@ -64,6 +64,7 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
 
 
 def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":
+    import os
     from functools import partial
 
     from pom_cli import pipeline
@@ -71,6 +72,8 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     from pom_cli.settings import standby
 
     database = session.database(loaded)
+    if not due:
+        session.complain(filter(None, [standby.keep_by_hand(loaded, os.environ)]))
     try:
         wanted = pipeline.due(jobs, database, now) if due else jobs
         owed = database.read(partial(outbox.undelivered, config=loaded)) or standby.pending(loaded, database)

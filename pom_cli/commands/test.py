@@ -52,7 +52,9 @@ def command(
     """
     from pom_cli.times import ticking
 
-    loaded, clock = session.config(context), ticking(session.now())
+    # Without words it is what the timer runs.
+    loaded = session.config(context) if words else session.config_for_timer(context)
+    clock = ticking(session.now())
     if words[:1] == (RECORD,):
         if len(words) != 2:
             raise UsageError(f"record takes one target: pom test {RECORD} TARGET --passed N --failed N")
@@ -171,7 +173,11 @@ def _tell(loaded: "Config", runs: "Sequence[Run]", now: datetime, as_json: bool)
     else:
         check.show(report, as_json)
     session.complain(report.faults)
-    return 3 if report.faults else 1 if any(one.finding.status != "operational" for one in report.results) else 0
+    if report.faults:
+        return 3
+    if loaded.broken:
+        return 2
+    return 1 if any(one.finding.status != "operational" for one in report.results) else 0
 
 
 def _run_json(run: "Run") -> dict[str, Any]:

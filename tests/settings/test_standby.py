@@ -124,6 +124,34 @@ def test_a_run_by_hand_shows_the_mistakes_and_does_nothing_else(pom: Pom, good: 
     assert postmark.accepted == []
 
 
+def test_a_run_by_hand_keeps_the_config_too(pom: Pom, good: str, postmark: PostmarkServer) -> None:
+    assert pom("check", config=good).code == 0
+    ran = pom("check", "--due", config=BROKEN)
+    assert ran.code == 2
+    assert "notice: config-broken: operational → error (new)" in ran.out
+    assert len(postmark.accepted) == 1
+
+
+def test_what_a_run_by_hand_tries_out_beside_the_file_in_use_is_not_kept(
+    pom: Pom, good: str, config_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POM_CONFIG", str(config_file(good)))
+    pom("check", "--due")
+    trial = tmp_path / "trial.toml"
+    trial.write_text(f"# on trial\n{good}")
+    pom("--config", trial, "check")
+    assert (tmp_path / "data" / standby.COPY).read_text() == good
+
+
+def test_the_timer_of_the_tests_works_with_the_copy_too(pom: Pom, good: str, postmark: PostmarkServer) -> None:
+    text = good + '[targets.shop.tests]\ncommand = "true"\n'
+    pom("check", "--due", "health", config=text)
+    ran = pom("test", config=BROKEN)
+    assert ran.code == 2
+    assert "shop: exit 0" in ran.out
+    assert "[PoM hetzner] config-broken: operational → error" in postmark.subjects
+
+
 def test_a_run_by_hand_with_another_file_does_not_end_the_alert(
     pom: Pom, good: str, config_file: Write, tmp_path: Path, postmark: PostmarkServer
 ) -> None:
