@@ -17,8 +17,9 @@ from pom_cli.alerting.evidence import Network
 from pom_cli.alerting.settle import Case, settle
 from pom_cli.alerting.silences import Quiet, silenced
 from pom_cli.alerting.states import advance, condition, without_network
-from pom_cli.config import Check, Config, Target
+from pom_cli.config import Config
 from pom_cli.frozen import dataclass
+from pom_cli.jobs import Job
 from pom_cli.mesh import vantage
 from pom_cli.mesh.overdue import limit
 from pom_cli.model import (
@@ -42,17 +43,6 @@ from pom_cli.store.spare import Database
 from pom_cli.text import clean
 from pom_cli.times import ticking
 
-_SLACK = 0.1  # of an interval: what was seen within nine tenths of it is not due yet
-
-
-@dataclass(frozen=True)
-class Job:
-    """One kind of check of one target."""
-
-    target: Target
-    kind: str
-    check: Check
-
 
 @dataclass(frozen=True)
 class Result:
@@ -75,26 +65,6 @@ class Report:
 
 Look = tuple[Job, Any]
 Glance = tuple[Look, list[Finding]]
-
-
-def jobs_of(targets: Iterable[Target], kinds: Iterable[str]) -> list[Job]:
-    """Every configured check of these kinds on these targets."""
-    wanted = set(kinds)
-    return [Job(target, kind, check) for target in targets for kind, check in target.checks.items() if kind in wanted]
-
-
-def due(jobs: Sequence[Job], database: Database, now: datetime) -> list[Job]:
-    """The jobs that were not seen within their interval. All of them where that cannot be known."""
-    known = database.read(partial(results.load, kinds={job.kind for job in jobs}))
-    return [job for job in jobs if _is_due(job, known, now)]
-
-
-def _is_due(job: Job, known: Mapping[Key, Stored], now: datetime) -> bool:
-    subjects = checks.load(job.kind).subjects(job.check.settings)
-    seen = [known.get(Key(job.target.name, job.kind, subject)) for subject in subjects]
-    # abs: what was seen in a future that a clock set back has left is no reason to stop looking.
-    fresh = [abs(now - one.state.checked_at) < job.check.interval * (1 - _SLACK) for one in seen if one]
-    return len(fresh) < len(seen) or not all(fresh)
 
 
 def look(jobs: Sequence[Job]) -> list[Look]:

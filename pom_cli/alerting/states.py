@@ -61,7 +61,7 @@ def without_network(finding: Finding, why: str) -> Finding:
         summary=why,
         latency_ms=None,
         verdicts=dict.fromkeys(finding.verdicts, unknown),
-        detail={**finding.detail, "seen": finding.summary},
+        detail={**finding.detail, "offline": True, "seen": finding.summary},
     )
 
 

@@ -14,7 +14,8 @@ from pom_cli.text import without_passwords
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
-    from pom_cli.pipeline import Job, Report
+    from pom_cli.jobs import Job
+    from pom_cli.pipeline import Report
 
 
 @click.command()
@@ -67,6 +68,7 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     import os
     from functools import partial
 
+    from pom_cli import jobs as jobs_
     from pom_cli import pipeline
     from pom_cli.alerting import outbox
     from pom_cli.settings import standby
@@ -75,7 +77,7 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     if not due:
         session.complain(filter(None, [standby.keep_by_hand(loaded, os.environ)]))
     try:
-        wanted = pipeline.due(jobs, database, now) if due else jobs
+        wanted = jobs_.due(loaded, jobs, database, now) if due else jobs
         owed = database.read(partial(outbox.undelivered, config=loaded)) or standby.pending(loaded, database)
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
@@ -85,7 +87,7 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
 
 
 def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
-    from pom_cli import pipeline
+    from pom_cli.jobs import jobs_of
 
     kinds, names = [], []
     for word in words:
@@ -96,13 +98,13 @@ def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
         else:
             known = {*KINDS, *loaded.targets}
             raise UsageError(f"{word!r} is neither a kind of check, nor a target, nor a URL{nearest(word, known)}")
-    return pipeline.jobs_of(session.targets(loaded, names), kinds or KINDS)
+    return jobs_of(session.targets(loaded, names), kinds or KINDS)
 
 
 def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
     """Jobs for bare URLs: every kind that the URL allows, or those of `kinds` among them."""
     from pom_cli.config import Check, Ops, Target, site_of
-    from pom_cli.pipeline import Job
+    from pom_cli.jobs import Job
 
     jobs = []
     for url in urls:

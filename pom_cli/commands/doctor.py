@@ -52,5 +52,5 @@ def _patient(context: click.Context) -> "Patient":
 
 
 def _line(point: "Point") -> str:
-    cure = f" : {point.cure}" if point.cure else ""
+    cure = f"; cure: {point.cure}" if point.cure else ""
     return f"{point.status}: {point.name}: {point.told}{cure}"

@@ -81,13 +81,13 @@ def view(target: Target, status: Status, beats: "Mapping[str, Beat]", own_id: st
 
 
 def _words(sight: "Sight", answer: "PeerAnswer", status: Status, fresh: timedelta) -> str:
-    """`unreachable too (40 s ago)`, `operational (12 s ago): perhaps our path`."""
+    """`unreachable too (40 s ago)`, `operational: perhaps our path (12 s ago)`."""
     seen, age = _status(sight), _age(sight, answer)
     ago = f" ({short(age)} ago)" if age is not None else ""
     if seen is status:
         return f"{seen} too{ago}"
     if seen is OPERATIONAL and _is_fresh(sight, answer, fresh):
-        return f"{seen}{ago}: perhaps our path"
+        return f"{seen}: perhaps our path{ago}"
     return f"{seen}{ago}"
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pom_cli.frozen import dataclass
-from pom_cli.model import Baseline, Finding, Key, Past, State, Verdict
+from pom_cli.model import UNKNOWN, Baseline, Finding, Key, Past, State, Verdict
 from pom_cli.quantiles import median
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
 from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, held
@@ -50,6 +50,16 @@ def load(db: sqlite3.Connection, kinds: Iterable[str] | None = None) -> dict[Key
         names or (),
     )
     return {Key(*row[:3]): _stored(row[3:]) for row in rows}
+
+
+def missed(db: sqlite3.Connection) -> set[tuple[str, str]]:
+    """(target, kind) of what the newest look could not see, since this monitor was offline."""
+    rows = db.execute(
+        "SELECT DISTINCT target, kind FROM series JOIN states ON states.series = series.id"
+        " WHERE status = ? AND NOT answered AND json_extract(detail, '$.offline')",
+        (NUMBERS[UNKNOWN],),
+    )
+    return set(rows.fetchall())
 
 
 def _stored(row: Sequence[Any]) -> Stored:

@@ -309,7 +309,7 @@ def past(ms: int, drifting: bool = False, samples: int = 2000) -> Past:
 class TestDrift:
     def test_a_good_answer_that_is_slow_is_degraded_and_speaks_as_latency_drift_alone(self) -> None:
         finding = slow(412, past(412))
-        summary = "412 ms, usually 150 ms (2.7× the 7-day median)"
+        summary = "lately 412 ms, usually 150 ms (2.7× the 7-day median)"
         assert told(finding) == (DEGRADED, summary)
         assert finding.verdicts == {
             "health": Verdict(OPERATIONAL, "200 OK"),
@@ -453,7 +453,7 @@ class TestParse:
             ({"drift": {"sample": 50}}, "drift.sample: unknown key (its value: 50); did you mean 'samples'?"),
             ({"drift": "off"}, "drift: 'off' is not a table"),
             ({"expects": {}}, "expects: unknown key; did you mean 'expect'?"),
-            ({"pth": "/"}, "pth: unknown key; did you mean 'path'?"),
+            ({"pth": "/"}, "pth: unknown key (its value: '/'); did you mean 'path'?"),
             ({"path": "/", "ulr": "http://x"}, "ulr: unknown key; did you mean 'url'?"),
         ],
     )  # fmt: skip

@@ -70,8 +70,8 @@ def test_every_fault_has_a_cure_and_the_exit_code_is_1(pom: Pom, good: str) -> N
     assert ran.code == 1
     faults = [line for line in ran.out.splitlines() if line.startswith("fault: ")]
     assert faults
-    assert all(line.rpartition(" : ")[2] for line in faults)
-    assert told(ran, "database")[0].endswith("nothing has run : pom check")
+    assert all(line.rpartition("; cure: ")[2] for line in faults)
+    assert told(ran, "database")[0].endswith("nothing has run; cure: pom check")
 
 
 def test_with_json(pom: Pom, good: str) -> None:

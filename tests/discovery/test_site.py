@@ -22,6 +22,7 @@ from pom_cli.discovery import site as discovery
 from pom_cli.discovery.first_config import first_config, site_line
 from pom_cli.discovery.proposals import Found
 from pom_cli.discovery.site import discover
+from pom_cli.jobs import Job, jobs_of
 from pom_cli.model import Status
 from pom_cli.names import servers as dns_servers
 from pom_cli.probe import net
@@ -62,7 +63,7 @@ def checked(tmp_path: Path, *found: Found, resolvers: tuple[str, ...] = ()) -> d
     )
     text = text.replace("[instance]\n", f"[instance]\nresolvers = {list(resolvers)}\n", 1)
     loaded = config.parse(text, tmp_path / "pom.toml", {"HOME": str(tmp_path)})
-    jobs = [_hasty(job) for job in pipeline.jobs_of(loaded.targets.values(), KINDS)]
+    jobs = [_hasty(job) for job in jobs_of(loaded.targets.values(), KINDS)]
     now = datetime.now(UTC)
     return {
         f"{look[0].target.name} {look[0].kind} {finding.subject}".strip(): finding.status
@@ -71,7 +72,7 @@ def checked(tmp_path: Path, *found: Found, resolvers: tuple[str, ...] = ()) -> d
     }
 
 
-def _hasty(job: pipeline.Job) -> pipeline.Job:
+def _hasty(job: Job) -> Job:
     """Without the pause before a bad answer is asked again."""
     if job.kind not in ("health", "routes"):
         return job

@@ -72,14 +72,14 @@ def saw(status: Status, seconds: int | None = 40, health: Status | None = None) 
     ("sight", "words", "denied"),
     [
         (saw(UNREACHABLE), "unreachable too (40 s ago)", False),
-        (saw(OPERATIONAL, 12), "operational (12 s ago): perhaps our path", True),
-        (saw(OPERATIONAL, 660), "operational (11 min ago): perhaps our path", True),
+        (saw(OPERATIONAL, 12), "operational: perhaps our path (12 s ago)", True),
+        (saw(OPERATIONAL, 660), "operational: perhaps our path (11 min ago)", True),
         (saw(OPERATIONAL, 661), "operational (11 min 1 s ago)", False),
         (saw(OPERATIONAL, None), "operational", False),
-        (saw(OPERATIONAL, -5), "operational (0 s ago): perhaps our path", True),
+        (saw(OPERATIONAL, -5), "operational: perhaps our path (0 s ago)", True),
         (saw(ERROR), "error (40 s ago)", False),
         (saw(DEGRADED), "degraded (40 s ago)", False),
-        (saw(DEGRADED, health=OPERATIONAL), "operational (40 s ago): perhaps our path", True),
+        (saw(DEGRADED, health=OPERATIONAL), "operational: perhaps our path (40 s ago)", True),
         (saw(UNKNOWN), "unknown (40 s ago)", False),
         (None, "does not watch it", False),
     ],
@@ -117,8 +117,8 @@ def test_every_peer_that_can_tell_must_deny() -> None:
     ("status", "ahead", "words"),
     [
         ("unreachable", 0, "astra: unreachable too (40 s ago)"),
-        ("operational", 0, "astra: operational (40 s ago): perhaps our path"),
-        ("operational", 5000, "astra: operational (40 s ago): perhaps our path"),
+        ("operational", 0, "astra: operational: perhaps our path (40 s ago)"),
+        ("operational", 5000, "astra: operational: perhaps our path (40 s ago)"),
     ],
 )
 def test_the_mail_says_what_each_peer_saw_and_how_long_ago(
