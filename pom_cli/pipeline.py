@@ -61,6 +61,7 @@ class Report:
     notices: list[Notice] = field(default_factory=list)
     undelivered: int = 0
     faults: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()  # what is wrong and was not spoken of, with what keeps it quiet
 
 
 Look = tuple[Job, Any]

@@ -109,6 +109,8 @@ def test(context: click.Context, as_json: bool) -> int:
             session.complain(["alerts.channels: nobody to tell; name at least one channel"])
             return 2
         done = delivery.deliver(loaded, database, ticking(now), "stderr" if as_json else "stdout")
+        # That it appeared on the screen is no proof that anybody would be told.
+        session.complain(f"warning: {one}" for one in loaded.warnings if one.startswith("alerts."))
         return _tell(database.read(partial(rows.of_message, message=message)), done.faults, as_json)
     finally:
         database.close()

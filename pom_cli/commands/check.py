@@ -1,6 +1,7 @@
 """pom check: kinds, targets and URLs in any order → one run over them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from pom_cli.settings.table import Table, http_url, nearest
 from pom_cli.text import without_passwords
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from pom_cli.config import Config
     from pom_cli.jobs import Job
     from pom_cli.pipeline import Report
@@ -81,9 +84,22 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
         owed = database.read(partial(outbox.undelivered, config=loaded)) or standby.pending(loaded, database)
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
-        return pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
+        report = pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
+        bad = {one.key.target for one in report.results if one.finding.status != "operational"}
+        return replace(report, held=database.read(partial(_held, targets=bad))) if bad else report
     finally:
         database.close()
+
+
+def _held(db: "Connection", targets: set[str]) -> tuple[str, ...]:
+    """What is wrong with these targets and was not spoken of, with what keeps it quiet."""
+    from pom_cli.store import alerts
+
+    return tuple(
+        f"{one.target} {one.alert}: {one.held}"
+        for one in alerts.load(db).values()
+        if one.open and one.held and one.target in targets
+    )
 
 
 def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
@@ -142,6 +158,7 @@ def _merged(one: "Report", other: "Report") -> "Report":
         one.notices + other.notices,
         one.undelivered + other.undelivered,
         one.faults + other.faults,
+        one.held + other.held,
     )
 
 
@@ -155,6 +172,8 @@ def show(report: "Report", as_json: bool) -> None:
         click.echo(render.result_line(result))
     for notice in report.notices:
         click.echo(render.notice_line(notice))
+    for one in report.held:
+        click.echo(f"held: {one}; told when that is over, if it is still so")
     if report.undelivered:
         click.echo(f"undelivered: {report.undelivered}; see pom alerts")
 

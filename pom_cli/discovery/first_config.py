@@ -27,11 +27,15 @@ _HEAD = """\
 # cooldown = "5m"                     # between notices for one target and kind of alert; recoveries go at once
 # remind = ["1h", "6h", "24h"]        # after the first notice, then every last step
 # channels = ["console"]              # postmark, smtp, webhook, console; each is for what the one before refuses
+# smtp = {{ host = "localhost", port = 25, starttls = false, username = "" }} # for channels = ["smtp"]
 
 [offline]
 # witnesses = ["1.1.1.1:443", "9.9.9.9:443"]   # any that answers proves that our own network works
 """
-_INTERVAL = '# interval = "5m"                     # of health and routes'
+_TARGET = (
+    ("interval", '"5m"', "of health and routes"),
+    ("ops", '{ ssh = "root@192.0.2.10", unit = "shop", database = "shop" }', "fills in what to do next"),
+)
 # What each table may hold besides: the key, a value, and what to say of it. They are shown for the first target alone.
 _HINTS: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "health": (
@@ -89,7 +93,7 @@ def comment(text: str) -> str:
 def _target(name: str, found: Found, on: date, hints: bool) -> str:
     seen = f"Not looked at: {found.unseen}." if found.unseen else f"As it was on {on.isoformat()}."
     lines = ["", *map(comment, (seen, *found.notes)), f"[targets.{name}]", f"url = {quoted(found.url)}"]
-    lines += [_INTERVAL] if hints else []
+    lines += _hinted(_TARGET) if hints else []
     for kind, each in found.kinds.items():
         if each.settings is False:
             lines += [*map(comment, each.notes), f"{kind} = false"]
@@ -119,9 +123,9 @@ def _keys(settings: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _hints(kind: str, known: Collection[str]) -> list[str]:
-    lines = []
-    for key, value, meaning in _HINTS.get(kind, ()):
-        if key not in known:
-            written = f"# {key} = {value}"
-            lines.append(f"{written:<37} # {meaning}" if meaning else written)
-    return lines
+    return _hinted([hint for hint in _HINTS.get(kind, ()) if hint[0] not in known])
+
+
+def _hinted(hints: Iterable[tuple[str, str, str]]) -> list[str]:
+    written = [(f"# {key} = {value}", meaning) for key, value, meaning in hints]
+    return [f"{line:<37} # {meaning}" if meaning else line for line, meaning in written]

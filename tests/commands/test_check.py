@@ -168,3 +168,13 @@ def test_a_database_that_cannot_be_used_is_3_and_the_check_is_still_shown(run: R
 def test_no_config_is_2_and_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["--config", str(tmp_path / "absent.toml"), "check"]) == 2
     assert "pom init URL" in capsys.readouterr().err
+
+
+def test_what_is_wrong_and_not_spoken_of_says_why(run: Run, web: WebServer) -> None:
+    for status in (500, 200):
+        web.on("/", answer(status))
+        run("check")
+    web.on("/", answer(500))
+    held = "held: shop health: cooldown; told when that is over, if it is still so"
+    assert held in run("check")[1].splitlines()
+    assert not [line for line in run("check", "blog")[1].splitlines() if line.startswith("held")]
