@@ -162,19 +162,17 @@ def newly(made: Sequence[Run]) -> tuple[str, ...] | None:
 def _count(run: Run) -> str:
     """`3 of 43 tests failed`, `43 tests passed`, `exit 3: …`, `timed out after 30 min: …`.
 
-    The count where it bears the exit code out, else the last line of the log.
+    The count of what failed, the exit code, and the last line of the log where no runner told a number.
     """
     passed, failed = run.passed or 0, run.failed or 0
     if run.reason:
         told = f"{failed} of {_tests(passed + failed)} failed until then" if failed else _last_line(run.log)
         return clean(run.reason) + (f": {told}" if told else "")
-    if run.failed_tests and failed:
-        return f"{failed} of {_tests(passed + failed)} failed"
+    if failed:
+        return f"{failed} of {_tests(passed + failed)} failed" + (", though it exits with 0" if run.exit == 0 else "")
     if run.failed_tests:
         told = f"{_tests(passed)} passed and none failed, as it says" if run.passed is not None else _last_line(run.log)
         return f"exit {run.exit}" + (f": {told}" if told else "")
-    if failed:
-        return f"exit 0, though {failed} of {_tests(passed + failed)} failed, as it says"
     return f"{_tests(passed)} passed" if run.passed is not None else "exit 0"
 
 

@@ -36,8 +36,8 @@ class Run:
 
     @property
     def failed_tests(self) -> bool:
-        """Do tests fail: the exit code decides where there is one, as its command may try a flaky test again."""
-        return bool(self.failed) if self.exit is None else self.exit != 0
+        """Do tests fail, by their number or by the exit code: one of 0 may be that of a pipe or of what came after."""
+        return bool(self.failed) or self.exit not in (None, 0)
 
 
 def new_id() -> int:

@@ -42,6 +42,7 @@ class Summary:
     passed: int | None = None
     failed: int | None = None
     failing: tuple[str, ...] = ()
+    mended: bool = False  # what failed had another try, for the last word of each runner tells of no failure
 
 
 def plain(line: str) -> str:
@@ -61,7 +62,8 @@ def parse(lines: Iterable[str]) -> Summary:
     if not found:
         return Summary()
     names = dict.fromkeys(name for one in found for name in one.failing)
-    return Summary(sum(one.passed or 0 for one in found), sum(one.failed or 0 for one in found), tuple(names))
+    passed, failed = sum(one.passed or 0 for one in found), sum(one.failed or 0 for one in found)
+    return Summary(passed, failed, tuple(names), failed > 0 and all(one.mended or not one.failed for one in found))
 
 
 def _pytest(lines: Sequence[str]) -> Summary | None:
@@ -70,8 +72,9 @@ def _pytest(lines: Sequence[str]) -> Summary | None:
     if not totals:
         return None
     names = (match[1] for line in lines if (match := _PYTEST_NAME.fullmatch(line)))
-    failed = sum(one.get(word, 0) for one in totals for word in ("failed", "error", "errors"))
-    return Summary(sum(one.get("passed", 0) for one in totals), failed, tuple(dict.fromkeys(names)))
+    failed = [sum(one.get(word, 0) for word in ("failed", "error", "errors")) for one in totals]
+    passed = sum(one.get("passed", 0) for one in totals)
+    return Summary(passed, sum(failed), tuple(dict.fromkeys(names)), not failed[-1])
 
 
 def _counts(text: str) -> Iterable[tuple[str, int]]:
@@ -84,9 +87,8 @@ def _cargo(lines: Sequence[str]) -> Summary | None:
     if not results:
         return None
     names = (match[1] for line in lines for form in _CARGO_NAMES if (match := form.fullmatch(line)))
-    return Summary(
-        sum(int(one[1]) for one in results), sum(int(one[2]) for one in results), tuple(dict.fromkeys(names))
-    )
+    failed = [int(one[2]) for one in results]
+    return Summary(sum(int(one[1]) for one in results), sum(failed), tuple(dict.fromkeys(names)), not failed[-1])
 
 
 def _go(lines: Sequence[str]) -> Summary | None:
@@ -132,5 +134,6 @@ def _jest(lines: Sequence[str]) -> Summary | None:
                 names.append(bullet[1])
         elif of_file := _JEST_FILE.fullmatch(line):
             file = of_file[2] if of_file[1] == "FAIL" else ""
-    failed = sum(one.get("failed", 0) for one in totals) + len(set(broken))
-    return Summary(sum(one.get("passed", 0) for one in totals), failed, tuple(dict.fromkeys(names + broken)))
+    failed = [one.get("failed", 0) for one in totals]
+    passed, names = sum(one.get("passed", 0) for one in totals), list(dict.fromkeys(names + broken))
+    return Summary(passed, sum(failed) + len(set(broken)), tuple(names), not failed[-1] and not broken)

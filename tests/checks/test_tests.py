@@ -56,7 +56,6 @@ class TestJudge:
             (ran(passed=1, failed=0), "1 test passed"),
             (ran(), "exit 0"),
             (ran(exit=None, passed=12, failed=0), "12 tests passed"),
-            (ran(passed=40, failed=3), "exit 0, though 3 of 43 tests failed, as it says"),
         ],
     )
     def test_an_exit_code_of_0_passes(self, run: Run, summary: str) -> None:
@@ -69,12 +68,13 @@ class TestJudge:
             (failed("a", "b", "c"), "3 of 43 tests failed; newly failing: a; b; c"),
             (failed("a", "b", "c", "d", "e"), "5 of 45 tests failed; newly failing: a; b; c; 2 more"),
             (ran(exit=None, passed=0, failed=1), "1 of 1 test failed"),
+            (ran(passed=40, failed=3), "3 of 43 tests failed, though it exits with 0"),
             (ran(exit=3, log="one\nno such file\n\n"), "exit 3: no such file"),
             (ran(exit=3), "exit 3"),
             (ran(exit=2, passed=40, failed=0), "exit 2: 40 tests passed and none failed, as it says"),
         ],
     )
-    def test_any_other_is_an_error_with_what_is_known_of_it(self, run: Run, summary: str) -> None:
+    def test_any_other_and_any_failure_is_an_error_with_what_is_known_of_it(self, run: Run, summary: str) -> None:
         assert said(found(run)) == (ERROR, ERROR, OPERATIONAL)
         assert found(run).summary == summary
 

@@ -30,6 +30,21 @@ def test_output_and_exit_code() -> None:
     assert (run.target, run.started_at, run.ended_at) == ("shop", NOW, NOW)
 
 
+def test_an_exit_code_of_0_does_not_hide_a_failure_that_is_told() -> None:
+    run = here("{ echo 'FAILED test_a.py::test_b - x'; echo '= 1 failed, 2 passed in 0.1s ='; false; } | cat")
+    assert (run.exit, run.passed, run.failed, run.failing) == (0, 2, 1, ("test_a.py::test_b",))
+    assert run.failed_tests
+
+
+@pytest.mark.parametrize(("code", "failing"), [(0, ()), (1, ("test_a.py::test_b",))])
+def test_a_failure_that_another_try_took_back_is_none_where_the_exit_code_says_so(
+    code: int, failing: tuple[str, ...]
+) -> None:
+    told = "echo 'FAILED test_a.py::test_b - x'; echo '= 1 failed, 2 passed in 0.1s ='; echo '= 1 passed in 0.1s ='"
+    run = here(f"{told}; exit {code}")
+    assert (run.passed, run.failed, run.failing, run.failed_tests) == (3, code, failing, bool(code))
+
+
 def test_lines_are_heard_as_they_come() -> None:
     heard: list[str] = []
 
