@@ -100,10 +100,12 @@ def _go(lines: Sequence[str]) -> Summary | None:
     passed: list[str] = []
     failing: list[str] = []
     told: list[str] = []  # failing tests since the last package's end
+    last: dict[str, str] = {}  # what was last told of each test
     packages = 0  # that pass
     for line in lines:
         if test := _GO_TEST.fullmatch(line):
             (passed if test[1] == "PASS" else told).append(test[2])
+            last[test[2]] = test[1]
         elif package := _GO_PACKAGE.fullmatch(line):
             packages += package[1] == "ok"
             failing += _leaves(told) if told or package[1] == "ok" else [package[2]]
@@ -111,7 +113,8 @@ def _go(lines: Sequence[str]) -> Summary | None:
     failing += _leaves(told)
     if not (passed or failing or packages):
         return None
-    return Summary(len(_leaves(passed)) or packages, len(failing), tuple(dict.fromkeys(failing)))
+    mended = all(last.get(name) == "PASS" for name in failing)
+    return Summary(len(_leaves(passed)) or packages, len(failing), tuple(dict.fromkeys(failing)), mended)
 
 
 def _leaves(names: Sequence[str]) -> list[str]:

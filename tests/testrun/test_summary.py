@@ -121,6 +121,9 @@ Time:        6.1 s
 """
 
 
+CARGO_RESULT = "test result: x. {} passed; {} failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s"
+
+
 @pytest.mark.parametrize(
     ("output", "passed", "failed", "failing"),
     [
@@ -183,6 +186,28 @@ def test_a_last_line_alone_is_enough(line: str, passed: int, failed: int) -> Non
 )
 def test_what_no_known_runner_says_tells_nothing(output: str) -> None:
     assert parse(output.splitlines()) == Summary()
+
+
+@pytest.mark.parametrize(
+    ("output", "mended"),
+    [
+        ("1 failed, 2 passed in 0.1s\n1 passed in 0.1s", True),
+        ("1 failed, 2 passed in 0.1s\n2 passed in 0.1s\n1 failed in 0.1s", False),
+        (f"{CARGO_RESULT.format(2, 1)}\n{CARGO_RESULT.format(1, 0)}", True),
+        (f"{CARGO_RESULT.format(1, 0)}\n{CARGO_RESULT.format(2, 1)}", False),
+        ("--- FAIL: TestA (0.00s)\nFAIL\tx\t0.1s\n--- PASS: TestA (0.00s)\nok  \tx\t0.1s", True),
+        ("--- FAIL: TestA (0.00s)\nFAIL\tx\t0.1s\n--- PASS: TestB (0.00s)\nok  \ty\t0.1s", False),
+        ("Tests:       1 failed, 4 passed, 5 total\nTests:       1 passed, 1 total", True),
+        ("Tests:       1 failed, 4 passed, 5 total", False),
+        (
+            "1 failed in 0.1s\n1 passed in 0.1s\nTests:       1 failed, 1 total",
+            False,
+        ),  # the one says nothing of the other
+        ("2 passed in 0.1s", False),
+    ],
+)
+def test_what_failed_is_mended_where_each_runners_last_word_is_good(output: str, mended: bool) -> None:
+    assert parse(output.splitlines()).mended is mended
 
 
 def test_several_runners_of_one_script_are_added_up() -> None:
