@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -125,10 +126,10 @@ def _round(settings: Settings) -> "tuple[tuple[Step, ...], ...]":
 
     visits: list[tuple[Step, ...]] = []
     for origin in subjects(settings):
-        if visits and isinstance(fault := visits[0][0].outcome, Fault) and fault.phase in HOSTWIDE:
-            visits.append(visits[0])
-            continue
         asked = Asked(origin, settings.method, settings.headers, settings.credentials)
+        if visits and isinstance(fault := visits[0][0].outcome, Fault) and fault.phase in HOSTWIDE:
+            visits.append((replace(visits[0][0], asked=asked),))
+            continue
         send = partial(_send, settings, Deadline.after(settings.timeout_s))
         visits.append((visit if origin == settings.origin else trial)(settings.url, asked, send))
     return tuple(visits)

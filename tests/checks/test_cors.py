@@ -301,6 +301,9 @@ class TestTrouble:
             port = taken.getsockname()[1]
         found = check(f"http://127.0.0.1:{port}/", refuse=(EVIL, "null"))
         assert told(found) == dict.fromkeys((APP, EVIL, "null"), (UNREACHABLE, "connection refused"))
+        assert [(origin, one.detail["origin"]) for origin, one in found.items()] == [
+            (APP, APP), (EVIL, EVIL), ("null", "null"),
+        ]  # fmt: skip
 
     def test_an_endless_answer_is_an_answer(self, server: WebServer) -> None:
         server.on("/", endless(head(200, {"Access-Control-Allow-Origin": "*"})))
