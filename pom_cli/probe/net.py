@@ -192,19 +192,25 @@ def _tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
 
 
 def start_tls(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadline: Deadline) -> "ssl.SSLSocket":
-    """TLS over a connected socket, which then belongs to the result. SNI is sent unless the host is an IP address.
+    """TLS over a connected socket, which then belongs to the result. Raises NoAnswer, with `sock` closed."""
+    wrapped = wrap(sock, host, context, deadline)
+    try:
+        wrapped.do_handshake()
+        return wrapped
+    except OSError as error:
+        wrapped.close()
+        raise NoAnswer(fault_of("tls", error, deadline)) from error
 
-    Raises NoAnswer, with `sock` closed. The socket's timeout holds for the handshake as a whole.
-    """
-    wrapped = None
+
+def wrap(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadline: Deadline) -> "ssl.SSLSocket":
+    """A connected socket before its handshake, for which as a whole its timeout holds. Raises NoAnswer, with `sock`
+    closed. SNI will be sent unless the host is an IP address."""
     try:
         sock.settimeout(deadline.remaining())
         name = host.partition("%")[0].rstrip(".")  # neither a zone nor the root's dot stands in a certificate
-        wrapped = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
-        wrapped.do_handshake()
-        return wrapped
+        return context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
     except (OSError, ValueError) as error:
-        (wrapped or sock).close()
+        sock.close()
         if isinstance(error, OSError):
             raise NoAnswer(fault_of("tls", error, deadline)) from error
         raise NoAnswer(Fault("tls", "the host name cannot stand in a certificate")) from error

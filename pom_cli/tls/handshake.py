@@ -4,7 +4,7 @@ import errno
 import functools
 import re
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,20 +74,27 @@ def shake(address: Address, host: str, verify: bool, ca_file: str | None, deadli
             return Handshake(address.ip, protocol=protocol, chain=chain, verified=verify, took_ms=took_ms)
     except NoAnswer as error:
         failed = _failure(address, error)
-    if not failed.connected:
-        return failed
+    return _with_what_is_shown(failed, address, host, deadline) if failed.connected else failed
+
+
+def _with_what_is_shown(failed: Handshake, address: Address, host: str, deadline: Deadline) -> Handshake:
+    """Where that handshake fails too, the certificate may have come before the end of it."""
     try:
-        with closing(_open(host, address, lenient(), deadline)) as sock:
-            return replace(failed, protocol=sock.version() or "", chain=shown(sock, verified=False))
-    except NoAnswer:
+        sock = net.wrap(net.reach(address, deadline), host, lenient(), deadline)
+    except (OSError, NoAnswer):
         return failed  # the first handshake has said what is wrong; there is only no certificate to read
+    with closing(sock):
+        with suppress(OSError):
+            sock.do_handshake()
+        return replace(failed, protocol=sock.version() or "", chain=shown(sock, verified=False))
 
 
 def shown(sock: Any, verified: bool) -> tuple[Certificate, ...]:
     """The leaf and those above it: as they were verified, or as they were sent and follow from one another.
 
-    `sock` is an ssl.SSLSocket after its handshake. Its chains have public methods from Python 3.13 on only, and those
-    give bytes, where these objects let OpenSSL read what is in them: quicker than anything else, and more lenient.
+    `sock` is an ssl.SSLSocket after its handshake, be that a failed one. Its chains have public methods from Python
+    3.13 on only, and those give bytes, where these objects let OpenSSL read what is in them: quicker than anything
+    else, and more lenient.
     """
     chains = sock._sslobj
     found = (chains.get_verified_chain() if verified else chains.get_unverified_chain()) or ()

@@ -341,6 +341,18 @@ class TestHandshakes:
         assert (found.status, found.summary) == (ERROR, f"handshake refused: {name}")
         assert found.detail["reason"] == "handshake refused"
 
+    def test_a_server_that_wants_the_clients_certificate_too_has_its_own_read(self, roots: str) -> None:
+        def mutual(context: ssl.SSLContext) -> None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.maximum_version = ssl.TLSVersion.TLSv1_2  # later versions refuse after the handshake only
+
+        certificate = leaf(days=5.5, age=80)
+        with WebServer(tls=certificate, adjust=mutual) as server:
+            found = finding(server, ca_file=roots)
+        assert found.summary.startswith("handshake refused: handshake failure; expires ")
+        assert verdicts(found) == {"tls-failed": ERROR, "tls-expiry": DEGRADED}
+        assert found.detail["fingerprint"] == certificate.fingerprint
+
     def test_a_server_with_nothing_newer_than_tls_1_0_is_refused_and_its_certificate_read(self, roots: str) -> None:
         with WebServer(tls=leaf(days=5.5, age=80), adjust=legacy) as server:
             found = finding(server, ca_file=roots)
