@@ -96,5 +96,6 @@ def _keeps_headers(before: Origin, after: Origin) -> bool:
 
 
 def header(headers: list[tuple[str, str]], name: str) -> str | None:
-    """The first value of a header, by its name in lower case."""
-    return next((value for key, value in headers if key.lower() == name), None)
+    """The first value of a header, by its name in lower case. Blanks around it are none of it, which the parser keeps
+    (RFC 9110, section 5.5)."""
+    return next((value.strip(" \t") for key, value in headers if key.lower() == name), None)

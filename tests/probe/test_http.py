@@ -129,7 +129,7 @@ class TestFetch:
 class TestRedirects:
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     @pytest.mark.parametrize(
-        "location", ["/there", "there", "//127.0.0.1:{port}/there", "http://127.0.0.1:{port}/there"]
+        "location", ["/there", "there", "//127.0.0.1:{port}/there", "http://127.0.0.1:{port}/there", " /there \t"]
     )
     def test_they_are_followed_within_the_host(self, server: WebServer, status: int, location: str) -> None:
         server.on("/", redirect(location.format(port=server.port), status))
