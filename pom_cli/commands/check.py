@@ -45,7 +45,11 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     report = pipeline.Report([])
     broken: tuple[str, ...] | None = None
     if urls:
-        report = _merged(report, _look_only(_adhoc(urls, [word for word in named if word in KINDS]), now))
+        kinds = [word for word in named if word in KINDS]
+        asked = _adhoc(urls, kinds)
+        if not asked:
+            click.echo(f"nothing to check: no bare URL of these allows {' or '.join(kinds)}", err=True)
+        report = _merged(report, _look_only(asked, now))
     if not urls or any(word not in KINDS for word in named):
         loaded = session.config_for_timer(context) if due and not dry_run else session.config(context)
         broken = loaded.broken
