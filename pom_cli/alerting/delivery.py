@@ -43,7 +43,7 @@ def deliver(config: Config, database: Database, clock: Callable[[], datetime], c
 
 def _tell_of_failure(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:
     problem = outbox.delivery_condition(db, config)
-    known = ("", problem.alert) in alert_rows.load(db)
+    known = alert_rows.one(db, "", problem.alert)
     if problem.status is OPERATIONAL and not known:
         return []
     return settle(db, [Case(problem)], config, now, but=problem.subjects)

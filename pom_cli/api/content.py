@@ -32,7 +32,7 @@ def health(scene: Scene) -> Answer:
 
 def _config_broken(scene: Scene) -> bool:
     """As the newest timer's run found it: this process has read its config long ago."""
-    alert = alert_rows.load(scene.db).get(("", "config-broken"))
+    alert = alert_rows.one(scene.db, "", "config-broken")
     return alert is not None and alert.open
 
 

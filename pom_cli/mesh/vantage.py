@@ -119,7 +119,7 @@ def held(db: sqlite3.Connection, config: Config, target: str, alert: str, networ
     view_ = network.views.get(target)
     if alert != _ALERT or not config.alerts.quorum or view_ is None or not view_.denied:
         return ""
-    row = alert_rows.load(db).get((target, alert))
+    row = alert_rows.one(db, target, alert)
     since = row.since if row and row.open and row.since else now
     runs = reading.bad_looks(db, Key(target, "health", ""), since, QUORUM_RUNS)
     return "quorum" if runs < QUORUM_RUNS else ""

@@ -130,7 +130,7 @@ def _seen(notice: Notice) -> list[str]:
         "Error": error if error not in summary else "",
         "URL": _fact(notice, "url"),
         "Details": ", ".join(details),
-        "Expiry": _left(days) if days is not None and str(days) not in said else "",
+        "Expiry": _left(days) if days is not None and _days(days) not in summary else "",
     }
     return [f"{label}: {text}" for label, text in lines.items() if text]
 

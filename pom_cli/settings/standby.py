@@ -110,7 +110,7 @@ def pending(loaded: Config, database: Database) -> bool:
     """Is there anything to say of the config: it is broken, or was when operators last heard of it."""
     if loaded.broken is None:
         return False
-    known = database.read(alert_rows.load).get(("", ALERT))
+    known = database.read(partial(alert_rows.one, target="", alert=ALERT))
     return bool(loaded.broken) or (known is not None and (known.open or known.announced.status is not None))
 
 

@@ -43,6 +43,12 @@ def load(db: sqlite3.Connection) -> dict[tuple[str, str], Alert]:
     return {(row[0], row[1]): _alert(row) for row in rows}
 
 
+def one(db: sqlite3.Connection, target: str, alert: str) -> Alert | None:
+    """This alert, None where it never was."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM alerts WHERE target = ? AND alert = ?", (target, alert)).fetchone()
+    return _alert(row) if row else None
+
+
 def _alert(row: Sequence[Any]) -> Alert:
     announced = Announced(
         status=maybe_status(row[9]),

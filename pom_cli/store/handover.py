@@ -9,6 +9,8 @@ from pom_cli import store
 from pom_cli.errors import StoreError
 from pom_cli.store import faults, transaction
 
+_SEED_BUSY_MS = 1000  # to read a file that could not be opened for writing: a lock has been waited for already
+
 # Parents first, so that the ids of series and incidents are known when their children come.
 _SEEDED = ("series", "states", "alerts", "incidents", "silences", "peers", "beats")
 
@@ -16,7 +18,7 @@ _SEEDED = ("series", "states", "alerts", "incidents", "silences", "peers", "beat
 def seed(spare: sqlite3.Connection, main: Path) -> None:
     """What is announced and known goes along, as far as the main file can still be read."""
     try:
-        reader = store.open_reader(main, store.BUSY_MS)
+        reader = store.open_reader(main, _SEED_BUSY_MS)
     except StoreError:
         return
     if reader is None:

@@ -154,7 +154,8 @@ def test_what_the_summary_says_is_not_said_again() -> None:
 
 def test_days_left_are_told_where_the_summary_does_not() -> None:
     assert "\nExpiry: 6 days left\n" in block(notice(summary="certificate nears its end", days_left=6), "hetzner", NOW)
-    assert "Expiry" not in block(notice(summary="certificate ends in 6 days", days_left=6), "hetzner", NOW)
+    assert "Expiry" not in block(notice(summary="expires, 6 days left", days_left=6), "hetzner", NOW)
+    assert "Expiry" not in block(notice(summary="expired, less than a day ago", days_left=-1), "hetzner", NOW)
 
 
 def test_an_empty_subject_is_none() -> None:
