@@ -27,7 +27,6 @@ from pom_cli.model import (
     OPERATIONAL,
     UNKNOWN,
     UNREACHABLE,
-    Condition,
     Finding,
     Key,
     Notice,
@@ -240,13 +239,12 @@ def _cases(
 
 
 def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], network: Network) -> list[Case]:
-    if network.offline:
-        watched = sum(1 for target in config.targets.values() if "health" in target.checks)
-        summary = f"none of {watched} targets answers, and {network.proof}" if watched > 1 else network.proof
-        return [Case(Condition("", "monitoring-offline", UNREACHABLE, summary))]
-    if any(one.finding.answered and checks.load(job.kind).NETWORK for job, one in records) or network.proof:
-        return [Case(Condition("", "monitoring-offline", OPERATIONAL, network.proof or "targets answer again"))]
-    return []
+    # What others answer about a target is no proof: a resolver on this machine says SERVFAIL without any network.
+    answer = any(
+        one.finding.answered and (job.kind == "health" or checks.load(job.kind).COVERED) for job, one in records
+    )
+    watched = sum(1 for target in config.targets.values() if "health" in target.checks)
+    return [Case(one) for one in evidence.conditions(network, watched, answer)]
 
 
 def _seen(

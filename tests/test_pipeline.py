@@ -11,6 +11,8 @@ from pathlib import Path
 import postmark_server
 import pytest
 import web_server
+from dns_faults import SERVFAIL
+from dns_server import dns_server, zone
 from postmark_server import PostmarkServer
 from scene import START, Scene
 from web_server import WebServer, answer
@@ -326,6 +328,23 @@ def test_when_the_network_returns_one_message_tells_start_and_end(
         assert postmark.subjects == ["[PoM hetzner] monitoring-offline: unreachable → operational"]
         assert f"Start: {utc(START + timedelta(minutes=5))}" in postmark.accepted[0]["TextBody"]
         assert f"End: {utc(scene.now)}" in postmark.accepted[0]["TextBody"]
+
+
+def test_a_resolver_on_this_machine_that_only_says_servfail_does_not_end_it(
+    tmp_path: Path, web: WebServer, postmark: PostmarkServer
+) -> None:
+    with WebServer() as other, dns_server({"127.0.0.1": [zone("example.com")]}, resolvers=["127.0.0.1"]) as resolver:
+        resolver.fault(SERVFAIL)
+        records = '[targets.blog.dns]\nrecords = [{ name = "example.com", type = "A", expected = [] }]\n'
+        text = two_targets(postmark, web, other, f"{records}[offline]\nwitnesses = []\n")
+        text = f'resolvers = ["127.0.0.1:{resolver.port}"]\n{text}'
+        scene = Scene(tmp_path, text, {"POM_POSTMARK_TOKEN": "secret-token"})
+        for server in (web, other):
+            server.on("/", [web_server.CLOSE])
+        assert [notice.alert for notice in scene.run().notices] == ["monitoring-offline"]
+        report = scene.run(kinds=("dns",))
+        assert [result.finding.status for result in report.results] == ["unknown"]
+        assert report.notices == []
 
 
 def test_when_a_witness_answers_the_targets_are_really_down_and_stand_in_one_message(

@@ -5,6 +5,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pom_cli.frozen import dataclass
+from pom_cli.model import OPERATIONAL, UNREACHABLE, Condition
 from pom_cli.probe import pool
 from pom_cli.settings.address import host, is_loopback, split_url
 
@@ -72,6 +73,16 @@ def connects(host: str, port: int, timeout: float) -> bool:
     except NoAnswer:
         return False
     return True
+
+
+def conditions(network: Network, watched: int, answer: bool) -> list[Condition]:
+    """What a run can tell of this monitor's own network: down, up (a target's `answer`, or a proof), or nothing."""
+    if network.offline:
+        summary = f"none of {watched} targets answers, and {network.proof}" if watched > 1 else network.proof
+        return [Condition("", "monitoring-offline", UNREACHABLE, summary)]
+    if answer or network.proof:
+        return [Condition("", "monitoring-offline", OPERATIONAL, network.proof or "targets answer again")]
+    return []
 
 
 def about_targets(config: "Config") -> list[Place]:
