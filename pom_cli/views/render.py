@@ -136,7 +136,7 @@ def _who(told: Told) -> str:
         return " ".join(
             ["told", *([clean(listed(told.recipients))] if told.recipients else []), f"at {local(told.at)}"]
         )
-    why = "its notice is not delivered" if told.waiting else f"held by {told.held}" if told.held else ""
+    why = "its notice is not delivered" if told.waiting else f"held: {told.held}" if told.held else ""
     return f"nobody told yet{f' ({why})' if why else ''}"
 
 

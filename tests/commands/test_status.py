@@ -130,7 +130,7 @@ def test_an_alert_that_is_held_says_by_what(run: Run, web: WebServer) -> None:
     run("check")
     out = run("status")[1]
     assert out.splitlines()[0].endswith("; 1 open alert, nobody told yet")
-    assert "nobody told yet (held by silence): 500" in out
+    assert "nobody told yet (held: silence): 500" in out
 
 
 def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
