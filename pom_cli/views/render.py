@@ -59,6 +59,8 @@ def first_line(found: Mapping[str, Any], known: Known) -> str:
     bad = [target for target in targets if target["status"] != "operational"]
     if found["offline"]:
         told = "this monitor is offline"
+    elif not targets:
+        told = "no targets to watch"
     elif not bad:
         told = f"all {len(targets)} operational" if len(targets) != 1 else f"{targets[0]['name']} operational"
     else:

@@ -55,6 +55,8 @@ def _fitting(console: "Console", targets: Targets, trends: Trends, now: datetime
     from rich.measure import Measurement
     from rich.text import Text
 
+    if not targets:
+        return []
     full = [_cells(target, now) for target in targets]
     bars = [{**row, "24 hours": sparkline(trends.get(one["name"], ()))} for row, one in zip(full, targets, strict=True)]
     narrow = [_narrow(target, now) for target in targets]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Pom
 from postmark_server import SERVER_ERROR, PostmarkServer
 from web_server import WebServer, answer
 
@@ -121,6 +122,12 @@ def test_the_first_line_names_an_alert_that_is_about_no_target(
     assert re.fullmatch(
         r"hetzner: all 2 operational; 1 open alert \(astra peer-missing since 2\S+ \S+ \S+\), told", first
     )
+
+
+def test_an_instance_that_watches_peers_alone_says_so(pom: Pom, tmp_path: Path) -> None:
+    data = f'[instance]\nname = "hetzner"\ndata_dir = "{tmp_path / "data"}"\n'
+    ran = pom("status", config=data + '[peers.astra]\nurl = "http://127.0.0.1:9"\n')
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "hetzner: no targets to watch")
 
 
 def test_an_alert_that_is_held_says_by_what(run: Run, web: WebServer) -> None:
