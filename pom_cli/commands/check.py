@@ -1,6 +1,6 @@
 """pom check: kinds, targets and URLs in any order → one run over them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -46,16 +46,15 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     broken: tuple[str, ...] | None = None
     if urls:
         kinds = [word for word in named if word in KINDS]
-        asked = _adhoc(urls, kinds)
-        if not asked:
-            click.echo(f"nothing to check: no bare URL of these allows {' or '.join(kinds)}", err=True)
-        report = _merged(report, _look_only(asked, now))
+        adhoc = _adhoc(urls, kinds)
+        _tell_idle(kinds, [url for url in urls if url not in {job.target.name for job in adhoc}])
+        report = _merged(report, _look_only(adhoc, now))
     if not urls or any(word not in KINDS for word in named):
         loaded = session.config_for_timer(context) if due and not dry_run else session.config(context)
         broken = loaded.broken
         jobs = _named(loaded, named)
         if not jobs:
-            click.echo(f"nothing to check: no target has {' or '.join(named) or 'a check'}", err=True)
+            _tell_idle([word for word in named if word in KINDS], [word for word in named if word not in KINDS] or None)
         if dry_run:
             report = _merged(report, _look_only(jobs, now))
         else:
@@ -69,6 +68,13 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     if broken:
         return 2
     return 1 if any(result.finding.status != "operational" for result in report.results) else 0
+
+
+def _tell_idle(kinds: Sequence[str], names: Sequence[str] | None) -> None:
+    """Say that none of these kinds is there to be looked at; `names` are those without one, None for every target."""
+    if names is None or names:
+        whom = ", ".join(map(without_passwords, names or ())) or "any target"
+        click.echo(f"nothing to check: no {' or '.join(kinds) or 'check'} on {whom}", err=True)
 
 
 def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":

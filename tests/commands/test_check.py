@@ -49,6 +49,17 @@ def test_a_plain_line_a_result_and_0_where_all_is_well(run: Run) -> None:
     assert err == ""
 
 
+def test_what_cannot_be_checked_is_said(run: Run, web: WebServer) -> None:
+    for words, told in (
+        (["tls"], "no tls on any target"),
+        (["tls", "cors", "shop", "blog"], "no tls or cors on shop, blog"),
+        (["tls", web.url()], f"no tls on {web.url()}"),
+    ):
+        assert run("check", *words) == (0, "", f"nothing to check: {told}\n")
+    code, out, err = run("check", "health", "tls", web.url())
+    assert (code, out.count("\n"), err) == (0, 1, "")
+
+
 def test_1_where_something_is_not_operational_and_the_console_tells_it(run: Run, web: WebServer) -> None:
     web.on("/", answer(500))
     code, out, _ = run("check", "health", "shop")
