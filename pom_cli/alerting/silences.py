@@ -1,7 +1,7 @@
 """Pure: maintenance. Which (target, kind) is silenced at a moment: by hand for a while, or by the config every week."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
 from pom_cli.frozen import dataclass
@@ -51,21 +51,28 @@ class Window:
 
     def covers(self, now: datetime) -> bool:
         """Is it open at this moment."""
-        here = now.astimezone(self.zone)
-        return any(self._opened(here.date() - timedelta(days=back), now) for back in (0, 1))
+        return self.opened(now) is not None
 
-    def _opened(self, day: date, now: datetime) -> bool:
-        """Did it open on this day, and is it open still. A time that clocks skip is read as if they had not; of one
+    def opened(self, now: datetime) -> Silence | None:
+        """It as one silence, from when it opened to when it closes; None while it is closed."""
+        today = now.astimezone(self.zone).date()
+        for day in (today - timedelta(days=back) for back in (0, 1)):
+            begin, end = self._span(day)
+            if day.weekday() in self.days and begin <= now.timestamp() < end:
+                since, until = (datetime.fromtimestamp(instant, UTC) for instant in (begin, end))
+                return Silence("", self.target, self.kind, since, until, "[[silences]] of the config")
+        return None
+
+    def _span(self, day: date) -> tuple[float, float]:
+        """From when to when it is open on this day. A time that clocks skip is read as if they had not; of one
         that comes twice the first opens it and the second closes it (PEP 495: fold). Where that leaves nothing of it,
         for it begins in what is skipped and ends with that, it is as long as on other days."""
-        if day.weekday() not in self.days:
-            return False
         last = day if self.begin < self.end else day + timedelta(days=1)
         first, final = datetime.combine(day, self.begin), datetime.combine(last, self.end)
         begin, end = self._instant(first, 0), max(self._instant(final, fold) for fold in (0, 1))
         if end <= begin:
             end = begin + (final - first).total_seconds()
-        return begin <= now.timestamp() < end
+        return begin, end
 
     def _instant(self, wall: datetime, fold: int) -> float:
         # Through the timestamp, since datetimes of one zone are compared by their wall clocks alone.

@@ -22,8 +22,8 @@ _LONGEST = timedelta(days=90)
     "--kind", default="", metavar="KIND", help="This kind of check alone.", shell_complete=session.completing("kinds")
 )
 @click.option("--reason", default="", metavar="TEXT", help="Shown in the list.")
-@click.option("--list", "listing", is_flag=True, help="List the silences in force.")
-@click.option("--lift", is_flag=True, help="End the target's silences, or all, at once.")
+@click.option("--list", "listing", is_flag=True, help="List the silences in force, those of the config as well.")
+@click.option("--lift", is_flag=True, help="End the target's silences by hand, or all, at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(
@@ -88,10 +88,11 @@ def _duration(text: str) -> timedelta:
 def _list_or_lift(loaded: "Config", target: str | None, kind: str, lift: bool, as_json: bool, now: datetime) -> int:
     from pom_cli.store import silences
 
+    by_config = [] if lift else [window.opened(now) for window in loaded.silences]
     found = [
         one
-        for one in _write(loaded, partial(silences.load, now=now))
-        if one.covers(now) and target in (None, one.target) and kind in ("", one.kind)
+        for one in [*_write(loaded, partial(silences.load, now=now)), *filter(None, by_config)]
+        if one.covers(now) and (target is None or one.target in ("*", target)) and kind in ("", one.kind)
     ]
     if lift:
         _write(loaded, partial(silences.lift, chosen=[one.id for one in found], now=now))
@@ -129,4 +130,4 @@ def _show(found: "list[Silence]", as_json: bool, lead: str = "") -> None:
         reason = f": {one.reason}" if one.reason else ""
         click.echo(f"{lead}{one.target}{f' {one.kind}' if one.kind else ''} silent until {local(one.until)}{reason}")
     if not found:
-        click.echo("no silence is in force")
+        click.echo("no silence to lift" if lead else "no silence is in force")

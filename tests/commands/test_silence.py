@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Pom
 
 from pom_cli import cli
 
@@ -45,6 +46,21 @@ def test_a_silence_is_set_listed_and_lifted(run: Run) -> None:
     ]
     assert run("silence", "makenotwork", "--lift")[1].count("lifted: ") == 2
     assert run("silence", "--list")[1] == "no silence is in force\n"
+
+
+def test_a_window_of_the_config_is_listed_while_it_is_open_and_cannot_be_lifted(pom: Pom, tmp_path: Path) -> None:
+    config = (
+        f'[instance]\ndata_dir = "{tmp_path / "data"}"\n[targets.shop]\nurl = "http://127.0.0.1:9"\n'
+        '[[silences]]\ntarget = "*"\nkind = "tls"\nfrom = "00:00"\nto = "00:00"\nzone = "UTC"\n'
+        '[[silences]]\ntarget = "shop"\ndays = ["mon"]\nfrom = "00:00"\nto = "00:00"\nzone = "UTC"\n'
+    )
+    (one, *rest) = json.loads(pom("silence", "--list", "--json", config=config).out)["silences"]
+    assert {(each["target"], each["kind"]) for each in rest} <= {("shop", "")}  # there on Mondays
+    assert (one["target"], one["kind"], one["reason"]) == ("*", "tls", "[[silences]] of the config")
+    assert one["since"].endswith("T00:00:00Z")
+    assert one["until"].endswith("T00:00:00Z")
+    assert json.loads(pom("silence", "shop", "--list", "--json", config=config).out)["silences"] == [one, *rest]
+    assert pom("silence", "--lift", config=config).out == "no silence to lift\n"
 
 
 @pytest.mark.parametrize(
