@@ -65,12 +65,13 @@ def _counted(notice: Notice) -> str:
 
 
 def _left(days: int) -> str:
-    if days == 0:
-        return "less than a day left"
-    if days == -1:
-        return "expired less than a day ago"
-    whole = -days - 1 if days < 0 else days  # counted down, it is -2 from the second day on
-    return f"{'expired ' if days < 0 else ''}{whole} day{'' if whole == 1 else 's'} {'ago' if days < 0 else 'left'}"
+    return f"{'expired ' if days < 0 else ''}{_days(days)}"
+
+
+def _days(days: int) -> str:
+    """`7 days left`, `2 days ago`. Days are counted downwards: with -1 less than one has gone by since."""
+    whole, which = (days, "left") if days >= 0 else (-days - 1, "ago")
+    return f"{whole} day{'' if whole == 1 else 's'} {which}" if whole else f"less than a day {which}"
 
 
 def block(notice: Notice, instance: str, now: datetime) -> str:
