@@ -209,7 +209,9 @@ def test_real_pytest_is_understood(home: Path) -> None:
         "def test_setup(broken): pass\n"
     )
     for options in ("-q", "-v --color=yes -rA"):
-        run = here(f"{sys.executable} -m pytest -p no:cacheprovider {options} test_cart.py")
+        run = here(
+            f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -p no:cacheprovider {options} test_cart.py"
+        )
         assert (run.exit, run.passed, run.failed) == (1, 1, 2)
         assert run.failing == ("test_cart.py::test_bad[a - b]", "test_cart.py::test_setup")
         assert "\x1b" not in run.log
