@@ -29,14 +29,6 @@ def ascii_name(name: str) -> str:
     return ascii_text
 
 
-def unicode_name(name: str) -> str:
-    """The name as people write it; as it is where its encoded form is not one."""
-    try:
-        return name.encode("ascii").decode("idna")
-    except UnicodeError:
-        return name
-
-
 def registrable(host: str, private: bool = False) -> str | None:
     """The domain that was registered for this host; None for an address or a bare suffix.
 

@@ -137,14 +137,6 @@ class Table:
 
         return self.read(key, None, parse, "a date like 2027-03-01 (without quotes)")
 
-    def mapping(self, key: str) -> dict[str, str]:
-        """A table of texts, such as HTTP headers."""
-
-        def parse(value: Any) -> dict[str, str]:
-            return {one_line(name): one_line(item) for name, item in _exactly(dict)(value).items()}
-
-        return self.read(key, {}, parse, "a table of texts")
-
     def table(self, key: str, expected: str = "a table") -> "Table":
         """The table at `key`, an empty one where it is absent."""
         nothing: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.model import Mail
 from pom_cli.times import from_ms, to_ms
 
-QUEUED, DELIVERED, GIVEN_UP, MOVED = "queued", "delivered", "given_up", "moved"
+QUEUED, GIVEN_UP, MOVED = "queued", "given_up", "moved"  # and "delivered", which ends it
 LEASE = timedelta(minutes=2)  # well over the longest that a channel may take
 
 

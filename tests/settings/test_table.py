@@ -22,7 +22,6 @@ READERS: dict[str, Callable[[Table], Any]] = {
     "choice": lambda table: table.choice("key", "alert", ("alert", "ignore")),
     "texts": lambda table: table.texts("key", ("usual",)),
     "date": lambda table: table.date("key"),
-    "mapping": lambda table: table.mapping("key"),
     "subtable": lambda table: table.table("key").data,
     "tables": lambda table: [(one.path, one.data) for one in table.tables("key")],
 }
@@ -53,7 +52,6 @@ def read(reader: str, **data: Any) -> tuple[Any, list[str]]:
         ("texts", [], ()),
         ("texts", ["a", "b"], ("a", "b")),
         ("date", date(2027, 3, 1), date(2027, 3, 1)),
-        ("mapping", {"Accept": "text/html"}, {"Accept": "text/html"}),
         ("subtable", {"a": 1}, {"a": 1}),
         ("tables", ["/", {"path": "/x"}],
          [("targets.shop.key[0]", {"": "/"}), ("targets.shop.key[1]", {"path": "/x"})]),
@@ -77,7 +75,6 @@ def test_a_right_value_is_read(reader: str, value: Any, found: Any) -> None:
         ("choice", "alert"),
         ("texts", ("usual",)),
         ("date", None),
-        ("mapping", {}),
         ("subtable", {}),
         ("tables", []),
     ],
@@ -125,8 +122,6 @@ def test_an_absent_key_has_its_default(reader: str, usual: Any) -> None:
         ("texts", {"a": 1}, "{a = 1} is not a list of texts"),
         ("date", "2027-03-01", "'2027-03-01' is not a date like 2027-03-01 (without quotes)"),
         ("date", datetime(2027, 3, 1), "2027-03-01 00:00:00 is not a date like 2027-03-01 (without quotes)"),  # noqa: DTZ001
-        ("mapping", {"a": 1}, "{a = 1} is not a table of texts"),
-        ("mapping", {"a": "b\r\nc"}, r"{a = 'b\r\nc'} is not a table of texts"),
         ("subtable", [{"a": 1}], "[{a = 1}] is not a table"),
         ("subtable", "x", "'x' is not a table"),
         ("tables", {"a": 1}, "{a = 1} is not a list"),
