@@ -48,15 +48,8 @@ def _look(loaded: "Config", target: "Target", kind: str | None, since: "datetime
     from pom_cli import store
     from pom_cli.views import history
 
-    path = loaded.instance.data_dir / "pom.db"
-    db = store.open_reader(path)
-    if db is None:
-        return []
-    try:
-        with store.faults(path), store.snapshot(db):
-            return list(history.rows(db, target, kind, since, limit))
-    finally:
-        db.close()
+    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+        return list(history.rows(db, target, kind, since, limit)) if db else []
 
 
 def _line(row: "Mapping[str, Any]") -> str:

@@ -44,15 +44,8 @@ def _look(loaded: "Config", begun: "datetime", limit: int, now: "datetime") -> l
     from pom_cli import store
     from pom_cli.views import history
 
-    path = loaded.instance.data_dir / "pom.db"
-    db = store.open_reader(path)
-    if db is None:
-        return []
-    try:
-        with store.faults(path), store.snapshot(db):
-            return history.incidents(db, loaded, begun, limit, now)
-    finally:
-        db.close()
+    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+        return history.incidents(db, loaded, begun, limit, now) if db else []
 
 
 def _lines(incident: "Mapping[str, Any]") -> list[str]:

@@ -1,6 +1,5 @@
 """The database: is it sound, and do the checks that it tells of still run."""
 
-from contextlib import closing
 from pathlib import Path
 from shlex import quote
 
@@ -40,14 +39,11 @@ def runs(patient: Patient) -> list[Point]:
 
     if patient.config is None:
         return [skipped(_NO_CONFIG)]
-    path = patient.config.instance.data_dir / "pom.db"
     try:
-        with store.faults(path):
-            db = store.open_reader(path)
+        with store.reader(patient.config.instance.data_dir / "pom.db") as db:
             if db is None:
                 return [skipped("nothing has run yet")]
-            with closing(db), store.snapshot(db):
-                looks = overdue.looks(db, patient.config)
+            looks = overdue.looks(db, patient.config)
     except StoreError as error:
         return [skipped(str(error))]
     late = [look for look in looks if overdue.is_overdue(look, patient.now)]

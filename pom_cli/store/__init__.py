@@ -129,6 +129,20 @@ def snapshot(db: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
+def reader(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """One state of the database, for reading alone; None where there is none yet. Raises StoreError."""
+    db = open_reader(path)
+    if db is None:
+        yield None
+        return
+    try:
+        with faults(path), snapshot(db):
+            yield db
+    finally:
+        db.close()
+
+
+@contextmanager
 def faults(path: Path, busy_ms: int = BUSY_MS) -> Iterator[None]:
     """Turns SQLite's and the file system's errors into one line that names the file and the cure."""
     try:
