@@ -19,7 +19,7 @@ from pom_cli.alerting.silences import Quiet, silenced
 from pom_cli.alerting.states import advance, condition, without_network
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
-from pom_cli.jobs import Job
+from pom_cli.looks import Job, Look, judge, look
 from pom_cli.mesh import vantage
 from pom_cli.mesh.overdue import limit
 from pom_cli.model import (
@@ -30,16 +30,12 @@ from pom_cli.model import (
     Finding,
     Key,
     Notice,
-    Past,
-    Verdict,
 )
-from pom_cli.probe import pool
 from pom_cli.settings import standby
 from pom_cli.store import results, runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Record, Stored
 from pom_cli.store.spare import Database
-from pom_cli.text import clean
 from pom_cli.times import ticking
 
 
@@ -63,46 +59,7 @@ class Report:
     held: tuple[str, ...] = ()  # what is wrong and was not spoken of, with what keeps it quiet
 
 
-Look = tuple[Job, Any]
 Glance = tuple[Look, list[Finding]]
-
-
-def look(jobs: Sequence[Job]) -> list[Look]:
-    """Every job's observation: plain data, an Overdue or an exception. In the jobs' own order."""
-    seen = pool.each(jobs, _look, lambda job: job.check.settings.budget)
-    order = {id(job): number for number, job in enumerate(jobs)}
-    return sorted(seen, key=lambda one: order[id(one[0])])
-
-
-def _look(job: Job) -> Any:
-    return checks.load(job.kind).look(job.check.settings)
-
-
-def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
-    """A finding for each subject. What our own code could not do is unknown, never the target's outage."""
-    job, seen = one
-    if isinstance(seen, pool.Overdue):
-        return _untold(job, f"the look did not end within {seen.seconds:g} s", answered=False)
-    if isinstance(seen, Exception):
-        return _fault(job, seen)
-    try:
-        return checks.load(job.kind).judge(seen, job.check.settings, past, now)
-    # A bug that one target's answer brings to light must not keep the others from being told of.
-    except Exception as error:  # noqa: BLE001
-        return _fault(job, error)
-
-
-def _untold(job: Job, why: str, answered: bool, detail: Mapping[str, Any] | None = None) -> list[Finding]:
-    module = checks.load(job.kind)
-    verdicts = dict.fromkeys(module.ALERTS, Verdict(UNKNOWN, why))
-    subjects = module.subjects(job.check.settings)
-    return [Finding(subject, UNKNOWN, why, verdicts, detail=detail or {}, answered=answered) for subject in subjects]
-
-
-def _fault(job: Job, error: Exception) -> list[Finding]:
-    """What a bug of ours leaves: it says nothing of the target, not even that it is silent."""
-    told = clean(f"PoM itself failed in {job.kind} of {job.target.name}: {type(error).__name__}: {error}")
-    return _untold(job, told, answered=True, detail={"fault": told})
 
 
 def faults(results_: Iterable[Result]) -> tuple[str, ...]:

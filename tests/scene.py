@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pom_cli import config, pipeline
+from pom_cli import config, looks, pipeline
 from pom_cli.config import Config
-from pom_cli.jobs import jobs_of
 from pom_cli.pipeline import Report
 from pom_cli.store.spare import Database
 from pom_cli.times import duration
@@ -37,7 +36,7 @@ class Scene:
         targets = [target for name, target in self.config.targets.items() if not only or name in only]
         database = Database(self.path, self.environ)
         try:
-            return pipeline.run(self.config, jobs_of(targets, kinds), database, self.now)
+            return pipeline.run(self.config, looks.jobs_of(targets, kinds), database, self.now)
         finally:
             database.close()
 

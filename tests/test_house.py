@@ -78,7 +78,7 @@ def _import(module: str, at_start: bool) -> Import:
 IMPORTS = {name: imports_of(path) for name, path in NAMES.items()}
 RIM = ("cli", "commands", "session", "views.screen", "api")  # what nobody further in may know
 MIDDLE = (
-    "pipeline", "mesh.heartbeat", "alerting.delivery", "alerting.outbox", "alerting.settle", "views.overview",
+    "pipeline", "looks", "mesh.heartbeat", "alerting.delivery", "alerting.outbox", "alerting.settle", "views.overview",
     "views.history", "config", "store", "settings.standby",
 )  # fmt: skip
 RUNS = ("pipeline", "mesh.heartbeat", "alerting.delivery")
@@ -92,6 +92,7 @@ LAYERS = [
     ("config", (*RIM, *RUNS, "alerting.outbox", "alerting.settle", "store", "alerting.alerts", "messages")),
     ("alerting.settle", (*RIM, *RUNS, "checks", "channels")),
     ("alerting.outbox", (*RIM, *RUNS, "alerting.settle", "checks")),
+    ("looks", (*RIM, *RUNS, "alerting", "channels", "messages", "mesh", "views")),
     ("pipeline", (*RIM, "mesh.heartbeat", "views.render")),
     ("", ("cli", "commands")),
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from pom_cli.config import Config
-    from pom_cli.jobs import Job
+    from pom_cli.looks import Job
     from pom_cli.pipeline import Report
 
 
@@ -81,8 +81,7 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     import os
     from functools import partial
 
-    from pom_cli import jobs as jobs_
-    from pom_cli import pipeline
+    from pom_cli import looks, pipeline
     from pom_cli.alerting import outbox
     from pom_cli.settings import standby
 
@@ -90,7 +89,7 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     if not due:
         session.complain(filter(None, [standby.keep_by_hand(loaded, os.environ)]))
     try:
-        wanted = jobs_.due(loaded, jobs, database, now) if due else jobs
+        wanted = looks.due(loaded, jobs, database, now) if due else jobs
         owed = database.read(partial(outbox.undelivered, config=loaded)) or standby.pending(loaded, database)
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
@@ -113,7 +112,7 @@ def _held(db: "Connection", targets: set[str]) -> tuple[str, ...]:
 
 
 def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
-    from pom_cli.jobs import jobs_of
+    from pom_cli import looks
 
     kinds, names = [], []
     for word in words:
@@ -124,13 +123,13 @@ def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
         else:
             known = {*KINDS, *loaded.targets}
             raise UsageError(f"{word!r} is neither a kind of check, nor a target, nor a URL{nearest(word, known)}")
-    return jobs_of(session.targets(loaded, names), kinds or KINDS)
+    return looks.jobs_of(session.targets(loaded, names), kinds or KINDS)
 
 
 def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
     """Jobs for bare URLs: every kind that the URL allows, or those of `kinds` among them."""
     from pom_cli.config import Check, Ops, Target, site_of
-    from pom_cli.jobs import Job
+    from pom_cli.looks import Job
 
     jobs = []
     for url in urls:
@@ -148,14 +147,14 @@ def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
 
 
 def _look_only(jobs: "list[Job]", now: datetime) -> "Report":
-    from pom_cli import pipeline
+    from pom_cli import looks, pipeline
     from pom_cli.model import Key
 
-    seen = pipeline.look(jobs)
+    seen = looks.look(jobs)
     results = [
         pipeline.Result(Key(one[0].target.name, one[0].kind, finding.subject), finding, now)
         for one in seen
-        for finding in pipeline.judge(one, {}, now)
+        for finding in looks.judge(one, {}, now)
     ]
     return pipeline.Report(results, faults=pipeline.faults(results))
 

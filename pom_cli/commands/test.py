@@ -155,14 +155,13 @@ def _lines(run: "Run", seen: bool) -> list[str]:
 
 def _tell(loaded: "Config", runs: "Sequence[Run]", now: datetime, as_json: bool) -> int:
     """Judge the targets of these runs, store, alert and print; gives the exit code."""
-    from pom_cli import pipeline
+    from pom_cli import looks, pipeline
     from pom_cli.commands import check
-    from pom_cli.jobs import jobs_of
 
     jobs = [
         replace(job, check=replace(job.check, settings=replace(job.check.settings, fresh=run)))
         for run in runs
-        for job in jobs_of([loaded.targets[run.target]], ("tests",))
+        for job in looks.jobs_of([loaded.targets[run.target]], ("tests",))
     ]
     database = session.database(loaded)
     try:

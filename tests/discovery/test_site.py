@@ -16,13 +16,12 @@ from dns_server import closed_port, dns_server, zone
 from named_servers import name_servers
 from web_server import HANG, WebServer, answer, drip, endless, head, json, redirect
 
-from pom_cli import config, pipeline
+from pom_cli import config, looks
 from pom_cli.checks import KINDS, whois
 from pom_cli.discovery import site as discovery
 from pom_cli.discovery.first_config import first_config, site_line
 from pom_cli.discovery.proposals import Found
 from pom_cli.discovery.site import discover
-from pom_cli.jobs import Job, jobs_of
 from pom_cli.model import Status
 from pom_cli.names import servers as dns_servers
 from pom_cli.probe import net
@@ -63,16 +62,16 @@ def checked(tmp_path: Path, *found: Found, resolvers: tuple[str, ...] = ()) -> d
     )
     text = text.replace("[instance]\n", f"[instance]\nresolvers = {list(resolvers)}\n", 1)
     loaded = config.parse(text, tmp_path / "pom.toml", {"HOME": str(tmp_path)})
-    jobs = [_hasty(job) for job in jobs_of(loaded.targets.values(), KINDS)]
+    jobs = [_hasty(job) for job in looks.jobs_of(loaded.targets.values(), KINDS)]
     now = datetime.now(UTC)
     return {
         f"{look[0].target.name} {look[0].kind} {finding.subject}".strip(): finding.status
-        for look in pipeline.look(jobs)
-        for finding in pipeline.judge(look, {}, now)
+        for look in looks.look(jobs)
+        for finding in looks.judge(look, {}, now)
     }
 
 
-def _hasty(job: Job) -> Job:
+def _hasty(job: looks.Job) -> looks.Job:
     """Without the pause before a bad answer is asked again."""
     if job.kind not in ("health", "routes"):
         return job

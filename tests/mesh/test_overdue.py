@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene import START, Scene
 
-from pom_cli import pipeline, store
+from pom_cli import looks, pipeline, store
 from pom_cli.alerting.evidence import Network
-from pom_cli.jobs import jobs_of
 from pom_cli.mesh import overdue
 from pom_cli.mesh.overdue import Look
 from pom_cli.model import Key
@@ -130,7 +129,7 @@ def saw(db: sqlite3.Connection, scene: Scene, at: datetime, kinds: tuple[str, ..
     """A run whose looks were given up: what was found does not matter here."""
     from pom_cli.probe.pool import Overdue
 
-    jobs = jobs_of(scene.config.targets.values(), kinds)
+    jobs = looks.jobs_of(scene.config.targets.values(), kinds)
     with store.transaction(db):
         number = runs.begin(db, "check", kinds, at)
         pipeline.record(db, scene.config, [(job, Overdue(1.0)) for job in jobs], Network(), at)

@@ -9,7 +9,7 @@ import web_server
 from scene import Scene
 from web_server import WebServer, answer
 
-from pom_cli.jobs import due, jobs_of
+from pom_cli.looks import due, jobs_of
 from pom_cli.store.spare import Database
 
 PATHS = ("/", "/blog", "/login")
