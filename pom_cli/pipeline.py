@@ -22,16 +22,9 @@ from pom_cli.frozen import dataclass
 from pom_cli.looks import Job, Look, judge, look
 from pom_cli.mesh import vantage
 from pom_cli.mesh.overdue import limit
-from pom_cli.model import (
-    ERROR,
-    OPERATIONAL,
-    UNKNOWN,
-    UNREACHABLE,
-    Finding,
-    Key,
-    Notice,
-)
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice
 from pom_cli.settings import standby
+from pom_cli.settings.targets import explained_by
 from pom_cli.store import results, runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Record, Stored
@@ -80,7 +73,7 @@ def run(
     kinds = tuple(dict.fromkeys(job.kind for job in jobs))
     run_id = database.write(partial(runs.begin, command=command, kinds=kinds, now=now))
     glances = _glances(look(jobs), now)
-    glances += _glances(look(_second_thoughts(glances)), now)
+    glances += _glances(look(_second_thoughts(glances, config.targets)), now)
     network = _weigh(config, glances, database)
     network = vantage.ask(config, network, _health(glances), database, now)
     seen = [one for one, _ in glances]
@@ -104,20 +97,26 @@ def _glances(seen: Sequence[Look], now: datetime) -> list[Glance]:
     return [(one, judge(one, {}, now)) for one in seen]
 
 
-def _second_thoughts(glances: Sequence[Glance]) -> list[Job]:
-    """Health jobs for targets that this run found silent or failing throughout, and whose health it did not ask.
+def _second_thoughts(glances: Sequence[Glance], targets: Mapping[str, Target]) -> list[Job]:
+    """Health jobs whose outage would explain what this run found silent or failing throughout, and did not ask for.
 
-    Another kind's run may come before health's: with a fresh look an outage speaks once, as health.
+    Another kind's run, or that of a target that depends on this one, may come first: so an outage speaks once.
     """
     asked = {job.target.name for (job, _), _ in glances if job.kind == "health"}
-    doubted = {}
-    for (job, _), findings in glances:
-        health = job.target.checks.get("health")
-        if health and job.target.name not in asked and checks.load(job.kind).COVERED:
-            statuses = [finding.status for finding in findings]
-            if UNREACHABLE in statuses or all(status in (ERROR, UNKNOWN) for status in statuses):
-                doubted[job.target.name] = Job(job.target, "health", health)
-    return list(doubted.values())
+    doubted = {name for (job, _), findings in glances if _fails(job, findings)
+               for name in explained_by(job.target.name, targets)}  # fmt: skip
+    found = [(target, target.checks.get("health")) for name, target in targets.items() if name in doubted - asked]
+    return [Job(target, "health", health) for target, health in found if health]
+
+
+def _fails(job: Job, findings: Sequence[Finding]) -> bool:
+    statuses = [finding.status for finding in findings]
+    return _of_target(job.kind) and (UNREACHABLE in statuses or all(status in (ERROR, UNKNOWN) for status in statuses))
+
+
+def _of_target(kind: str) -> bool:
+    """Does this kind look at the target itself, and not ask others about it."""
+    return kind == "health" or bool(checks.load(kind).COVERED)
 
 
 def _weigh(config: Config, glances: Sequence[Glance], database: Database) -> Network:
@@ -197,9 +196,7 @@ def _cases(
 
 def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], network: Network) -> list[Case]:
     # What others answer about a target is no proof: a resolver on this machine says SERVFAIL without any network.
-    answer = any(
-        one.finding.answered and (job.kind == "health" or checks.load(job.kind).COVERED) for job, one in records
-    )
+    answer = any(one.finding.answered and _of_target(job.kind) for job, one in records)
     watched = sum(1 for target in config.targets.values() if "health" in target.checks)
     return [Case(one) for one in evidence.conditions(network, watched, answer)]
 

@@ -394,6 +394,18 @@ def test_a_target_that_depends_on_one_that_is_down_stays_quiet_until_that_is_bac
         assert found == {("shop", "recovered"), ("blog", "new")}
 
 
+@pytest.mark.parametrize("kind", ["health", "routes"])
+def test_a_run_over_the_dependent_target_alone_looks_at_what_it_depends_on_first(
+    tmp_path: Path, web: WebServer, postmark: PostmarkServer, kind: str
+) -> None:
+    with WebServer() as other:
+        routes = 'depends_on = ["shop"]\nroutes = { paths = ["/x"], attempts = 1 }\n'
+        scene = Scene(tmp_path, two_targets(postmark, web, other) + routes, {"POM_POSTMARK_TOKEN": "secret-token"})
+        for server in (web, other):
+            server.on("/", answer(500))
+        assert [notice.target for notice in scene.run(kinds=(kind,), only=("blog",)).notices] == ["shop"]
+
+
 def test_a_bug_that_one_target_meets_stops_neither_the_others_nor_their_alerts(
     tmp_path: Path, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

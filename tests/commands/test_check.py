@@ -141,7 +141,7 @@ def test_what_is_no_url_is_refused_without_a_traceback(url: str, capsys: pytest.
 def test_a_kind_that_a_url_does_not_allow_is_told(run: Run, web: WebServer) -> None:
     code, out, err = run("check", "tls", "routes", web.url())
     assert (code, out) == (0, "")
-    assert err == "nothing to check: no bare URL of these allows tls or routes\n"
+    assert err == f"nothing to check: no tls or routes on {web.url()}\n"
 
 
 def test_a_dry_run_stores_nothing_and_alerts_nobody(run: Run, web: WebServer, tmp_path: Path) -> None:
