@@ -24,7 +24,7 @@ from pom_cli.mesh import vantage
 from pom_cli.mesh.overdue import limit
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice
 from pom_cli.settings import standby
-from pom_cli.settings.targets import explained_by
+from pom_cli.settings.targets import Target, explained_by
 from pom_cli.store import results, runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Record, Stored
