@@ -118,7 +118,8 @@ def _ended(notice: Notice) -> list[str]:
     if not isinstance(started, datetime):
         return [f"Since: {_when(notice.since)}"]
     ended = notice.since if notice.since > started else notice.at
-    return [f"Start: {_when(started)}", f"End: {_when(ended)}", f"Lasted: {short(lasted(started, ended))}"]
+    lines = [f"Start: {_when(started)}", f"End: {_when(ended)}", f"Lasted: {short(lasted(started, ended))}"]
+    return lines + ([f"Was: {was}"] if (was := _fact(notice, "was")) else [])
 
 
 def _seen(notice: Notice) -> list[str]:

@@ -106,11 +106,17 @@ def test_a_problem_is_told_in_full() -> None:
 
 def test_a_recovery_tells_start_end_and_how_long_it_lasted() -> None:
     over = notice(
-        "recovered", UNREACHABLE, OPERATIONAL, since=ago(minutes=2), facts={"started_at": ago(hours=2, minutes=10)}
+        "recovered",
+        UNREACHABLE,
+        OPERATIONAL,
+        since=ago(minutes=2),
+        facts={"started_at": ago(hours=2, minutes=10), "was": "connection refused"},
     )
     text = block(over, "hetzner", NOW)
     assert "\nStart: 2026-11-24T04:35:17Z (2026-11-24 05:35:17 +01:00)\n" in text
-    assert "\nEnd: 2026-11-24T06:43:17Z (2026-11-24 07:43:17 +01:00)\nLasted: 2 h 8 min\n" in text
+    assert (
+        "\nEnd: 2026-11-24T06:43:17Z (2026-11-24 07:43:17 +01:00)\nLasted: 2 h 8 min\nWas: connection refused\n" in text
+    )
     assert "Last good" not in text
 
 

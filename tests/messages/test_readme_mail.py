@@ -1,0 +1,44 @@
+"""The message that the README shows is the one that PoM writes."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pom_cli.messages.compose import compose
+from pom_cli.model import OPERATIONAL, UNREACHABLE, Notice
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+NOW = datetime(2026, 11, 24, 6, 40, 17, tzinfo=UTC)
+FACTS = {"ssh": "root@192.0.2.10", "unit": "shop", "health_url": "https://example.com/api/health"}
+
+
+def test_it_is_written_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    seen = {
+        "url": "https://example.com/api/health",
+        "phase": "connect",
+        "address": "192.0.2.10",
+        "views": ["astra: unreachable too (40 s ago)"],
+        "last_good": NOW - timedelta(minutes=5),
+    }
+    told = Notice(
+        id="1",
+        target="shop",
+        alert="health",
+        reason="new",
+        before=OPERATIONAL,
+        now=UNREACHABLE,
+        since=NOW,
+        at=NOW,
+        summary="connection refused",
+        facts=seen,
+    )
+    try:
+        subject, body = compose([told], "hetzner", lambda _: FACTS, NOW)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert f"```text\nSubject: {subject}\n\n{body}```" in README
