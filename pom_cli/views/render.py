@@ -97,6 +97,7 @@ def target_line(target: Mapping[str, Any]) -> str:
     up = [f"{window} {percent(uptime)}" for window, uptime in target["uptime"].items() if uptime["percent"] is not None]
     parts += [f"up {', '.join(up)}"] if up else []
     parts += [f"{name} {days} d" for name, days in days_left(target)]
+    parts += [f"tests {told}"] if (told := newest_run(target)) else []
     bad = [check for check in target["checks"] if check["status"] != "operational"]
     parts += [clean(f"{check['kind']} {check['subject']}".strip() + f": {check['summary']}") for check in bad[:3]]
     return ", ".join(parts)
@@ -110,6 +111,17 @@ def days_left(target: Mapping[str, Any]) -> list[tuple[str, int]]:
         days = [one[key] for one in details for key in _DAYS_LEFT if isinstance(one.get(key), int)]
         found += [(name, min(days))] if days else []
     return found
+
+
+def newest_run(target: Mapping[str, Any]) -> str:
+    """`42 passed`, `3 of 43 failed`, `stale`; "" where no test run is known, or asked for."""
+    run = next((check for check in target["checks"] if check["kind"] == "tests"), None)
+    if run is None or run["status"] == "unknown":
+        return ""
+    passed, failed = run["detail"].get("passed"), run["detail"].get("failed")
+    if run["status"] == "error":
+        return f"{failed} of {(passed or 0) + failed} failed" if failed else "failed"
+    return "stale" if run["status"] == "degraded" else "passed" if passed is None else f"{passed} passed"
 
 
 def percent(uptime: Mapping[str, Any]) -> str:

@@ -195,6 +195,17 @@ def test_on_a_terminal_it_is_a_table_that_fits_and_has_colour(run: Run, config: 
         assert "…" not in shop + blog, "nothing is cut off"
 
 
+def test_the_table_has_the_days_sparkline_and_tests_as_soon_as_there_is_room(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + "[targets.shop.tests]\n")
+    run("check")
+    run("test", "record", "shop", "--passed", "42", "--failed", "0")
+    for columns, bars in ((200, True), (110, True), (80, False)):
+        text = plain(on_a_terminal([sys.executable, "-m", "pom_cli", "--config", str(config), "status"], columns))
+        head, shop = text[1], next(line for line in text if line.startswith("shop"))
+        assert ("24 hours" in head, "▁" in shop) == (bars, bars)
+        assert head.split()[-1] == "tests" and shop.rstrip().endswith(" 42 passed")
+
+
 def plain(text: str) -> list[str]:
     """The lines of what a terminal was sent, without its colours."""
     return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).replace("\r", "").splitlines()

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from pom_cli.views.render import days_left
+from pom_cli.views.render import days_left, newest_run
 
 
 def check(kind: str, **detail: Any) -> dict[str, Any]:
@@ -24,3 +24,22 @@ def test_the_nearest_expiry_of_the_certificates_and_of_the_domain_is_told(
     checks: list[dict[str, Any]], told: list[tuple[str, int]]
 ) -> None:
     assert days_left({"checks": checks}) == told
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "told"),
+    [
+        ("operational", {"passed": 42, "failed": 0}, "42 passed"),
+        ("operational", {"exit": 0}, "passed"),
+        ("error", {"passed": 40, "failed": 3}, "3 of 43 failed"),
+        ("error", {"exit": 3}, "failed"),
+        ("degraded", {"passed": 42, "failed": 0}, "stale"),
+        ("unknown", {}, ""),
+    ],
+)
+def test_the_newest_test_run_is_told_in_two_words(status: str, detail: dict[str, Any], told: str) -> None:
+    assert newest_run({"checks": [check("tests", **detail) | {"status": status}]}) == told
+
+
+def test_a_target_without_tests_says_nothing_of_them() -> None:
+    assert newest_run({"checks": [check("tls", days_left=79) | {"status": "operational"}]}) == ""
