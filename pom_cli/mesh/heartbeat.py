@@ -12,6 +12,7 @@ from typing import Any
 
 from pom_cli.alerting import evidence
 from pom_cli.alerting.delivery import deliver
+from pom_cli.alerting.evidence import Network
 from pom_cli.alerting.settle import Case, settle
 from pom_cli.alerting.silences import Quiet, Silence, silenced
 from pom_cli.alerting.states import listed
@@ -26,6 +27,7 @@ from pom_cli.mesh.overdue import Look
 from pom_cli.mesh.peering import Asked
 from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice
 from pom_cli.settings import standby
+from pom_cli.store import alerts as alert_rows
 from pom_cli.store import peers as rows
 from pom_cli.store import runs
 from pom_cli.store import silences as silence_rows
@@ -56,7 +58,8 @@ def run(config: Config, database: Database, now: datetime, console: str = "stdou
     own, faults = _identity(config)
     asked = peering.ask(config.peers.values(), config.secrets, clock, ASK_S)
     held = _held(config, database, asked, now)
-    found = database.write(partial(record, config=config, asked=asked, held=held, own=own, now=now))
+    network = _returned(config, database)
+    found = database.write(partial(record, config=config, asked=asked, held=held, network=network, own=own, now=now))
     sent = deliver(config, database, clock, console)
     done = replace(
         found,
@@ -100,6 +103,16 @@ def _held(config: Config, database: Database, asked: Asked, now: datetime) -> st
     return "offline" if places and not evidence.answering(places) else ""
 
 
+def _returned(config: Config, database: Database) -> Network:
+    """Whether this monitor's own network is back, where it was down; asked in that case only.
+
+    The mail that waited for it leaves with this run, and a check comes later: that it is over must be known by now.
+    """
+    told = database.read(partial(alert_rows.one, target="", alert="monitoring-offline"))
+    found = evidence.answering(evidence.about_targets(config)) if told and told.open else ""
+    return Network(proof=f"{found} answers again") if found else Network()
+
+
 def advanced(
     before: Mapping[str, PeerState], asked: Asked, config: Config, own: OwnBeats | None, held: str, now: datetime
 ) -> dict[str, PeerState]:
@@ -111,7 +124,9 @@ def advanced(
     }
 
 
-def record(db: sqlite3.Connection, config: Config, asked: Asked, held: str, own: str | None, now: datetime) -> Report:
+def record(
+    db: sqlite3.Connection, config: Config, asked: Asked, held: str, network: Network, own: str | None, now: datetime
+) -> Report:
     """Store what was learnt and decide what to say, in the caller's transaction."""
     before = rows.own_beats(db)
     beats = mesh.own(before, now)
@@ -124,6 +139,7 @@ def record(db: sqlite3.Connection, config: Config, asked: Asked, held: str, own:
     looks = overdue.looks(db, config)
     late = [look for look in looks if overdue.is_overdue(look, now)]
     cases = [*standby.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
+    cases += [Case(one) for one in evidence.conditions(network, 0, False)]
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),

@@ -17,7 +17,7 @@ from uuid import UUID
 import pytest
 import web_server
 from peer_words import ASTRA, told
-from postmark_server import SERVER_ERROR, PostmarkServer
+from postmark_server import DROP, SERVER_ERROR, PostmarkServer
 from scene import START, Scene
 from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, drip, endless, head, redirect
 
@@ -458,6 +458,22 @@ def test_a_heartbeat_delivers_what_is_due(tmp_path: Path, peer: WebServer) -> No
         for _ in range(3):
             mesh.beat()
         assert postmark.subjects[-1] == "[PoM hetzner] astra peer-missing: operational → unreachable"
+
+
+def test_the_first_heartbeat_with_a_network_tells_that_it_is_back(
+    tmp_path: Path, peer: WebServer, open_port: str
+) -> None:
+    with PostmarkServer(token="token") as postmark:
+        top = f'[alerts]\n{MAILED}postmark = {{ url = "{postmark.url}" }}\n[offline]\nwitnesses = ["127.0.0.1:1"]\n'
+        mesh = Mesh(tmp_path, toml(CLOSED, top=top + SHOP.format(CLOSED)), {"POM_POSTMARK_TOKEN": "token"})
+        postmark.script = [DROP] * 100
+        assert reasons(mesh.run()) == [("", "monitoring-offline", "new")]
+        assert reasons(mesh.beat()) == []
+        mesh.configure(mesh.toml.replace("127.0.0.1:1", open_port))
+        postmark.script = []
+        assert reasons(mesh.beat()) == [("", "monitoring-offline", "recovered")]
+        assert postmark.subjects == ["[PoM hetzner] monitoring-offline: unreachable → operational"]
+        assert f"Seen: {open_port} answers again" in postmark.accepted[0]["TextBody"]
 
 
 def test_silence_for_a_peer_holds_its_alert_and_at_its_end_it_is_judged_anew(mesh: Mesh, peer: WebServer) -> None:
