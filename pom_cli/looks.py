@@ -39,15 +39,15 @@ def jobs_of(targets: Iterable[Target], kinds: Iterable[str]) -> list[Job]:
 def due(config: Config, jobs: Sequence[Job], database: Database, now: datetime) -> list[Job]:
     """The jobs that were not seen within their interval. All of them where that cannot be known.
 
-    With health goes all that could not be seen for want of a network: it comes round every few minutes, while another
-    kind would stay unknown for the rest of its hour.
+    What was looked for without a network was not seen. All of that goes with health, which comes round every few
+    minutes: another kind would stay unknown for the rest of its hour.
     """
     known = database.read(partial(results.load, kinds={job.kind for job in jobs}))
-    wanted = [job for job in jobs if _is_due(job, known, now)]
+    missed = database.read(results.missed)
+    wanted = [job for job in jobs if (job.target.name, job.kind) in missed or _is_due(job, known, now)]
     if not any(job.kind == "health" for job in wanted):
         return wanted
-    asked = {(job.target.name, job.kind) for job in jobs}
-    missed = database.read(results.missed) - asked
+    missed -= {(job.target.name, job.kind) for job in jobs}
     every = jobs_of(config.targets.values(), checks.KINDS)
     return wanted + [job for job in every if (job.target.name, job.kind) in missed]
 
