@@ -17,6 +17,9 @@ from postmark_server import PostmarkServer
 from scene import START, Scene
 from web_server import WebServer, answer
 
+from pom_cli.alerting.silences import Silence
+from pom_cli.store import silences
+from pom_cli.store.spare import Database
 from pom_cli.times import local, utc
 
 OPS = "ops@example.com"
@@ -116,6 +119,25 @@ def test_a_problem_that_ends_inside_the_cooldown_recovers_at_once_and_the_next_o
     assert scene.run("1m").notices == []
     assert len(postmark.accepted) == 4
     assert scene.rows("SELECT count(*), count(ended_at) FROM incidents") == [(3, 3)]
+
+
+def test_a_recovery_that_a_silence_held_tells_the_true_end(
+    scene: Scene, web: WebServer, postmark: PostmarkServer
+) -> None:
+    web.on("/", answer(500))
+    scene.run()
+    broke = scene.now
+    web.on("/", answer(200))
+    quiet = Silence("a" * 32, "shop", "", scene.now, scene.now + timedelta(minutes=12), "reboot")
+    database = Database(scene.path, scene.environ)
+    database.write(lambda db: silences.merge(db, [quiet]))
+    database.close()
+    assert [scene.run().notices for _ in range(2)] == [[], []]
+    scene.run()
+    text = postmark.accepted[-1]["TextBody"]
+    assert f"Start: {utc(broke)} ({local(broke)})\n" in text
+    assert f"End: {utc(broke + timedelta(minutes=5))} " in text
+    assert "\nLasted: 5 min\nWas: 500 Internal Server Error\n" in text
 
 
 def test_worse_respects_the_cooldown_too(scene: Scene, web: WebServer, postmark: PostmarkServer) -> None:

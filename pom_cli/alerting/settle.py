@@ -47,8 +47,8 @@ def settle(
             decision = alerts.decide(case.condition, followed.announced, policy, now, case.held)
             decided.append((case, alert, followed, decision))
     message = uuid4().hex
-    spoken = [(case, followed, _notice(case, before, followed, decision, now))
-              for case, before, followed, decision in decided if decision.speak]  # fmt: skip
+    spoken = [(case, followed, _notice(db, case, followed, decision, now)) for case, _, followed, decision in decided
+              if decision.speak]  # fmt: skip
     notices = [notice for _, _, notice in spoken]
     reached = bool(notices) and _post(db, message, notices, config, now, but)
     for case, before, followed, decision in decided:
@@ -80,10 +80,15 @@ def _post(
     return True
 
 
-def _notice(case: Case, before: rows.Alert | None, followed: rows.Alert, decision: Decision, now: datetime) -> Notice:
+def _over(db: sqlite3.Connection, alert: rows.Alert) -> Mapping[str, Any]:
+    """What a recovery tells of the problem. It may have been held, and be told long after its end."""
+    was = rows.summary(db, alert.incident)
+    return {"started_at": alert.since, "ended_at": alert.ended_at, "was": was}
+
+
+def _notice(db: sqlite3.Connection, case: Case, followed: rows.Alert, decision: Decision, now: datetime) -> Notice:
     condition, told = case.condition, followed.announced
     recovered = decision.reason == alerts.RECOVERED
-    over = {"started_at": followed.since, "was": before.summary if before and before.open else ""}
     return Notice(
         id=uuid4().hex,
         target=condition.target,
@@ -96,5 +101,5 @@ def _notice(case: Case, before: rows.Alert | None, followed: rows.Alert, decisio
         summary=condition.summary,
         subjects=told.subjects if recovered else condition.subjects,
         days_left=condition.days_left,
-        facts={**case.seen(), **(over if recovered else {})},
+        facts={**case.seen(), **(_over(db, followed) if recovered else {})},
     )

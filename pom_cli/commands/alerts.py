@@ -27,15 +27,15 @@ def command(context: click.Context, as_json: bool) -> int:
         return 0
     loaded = session.config(context)
     now = session.now()
-    found, known, rows = _look(loaded, now)
+    found, known, unsaid, rows = _look(loaded, now)
     if as_json:
         session.print_json({"alerts": found, "outbox": [_row_json(row) for row in rows]})
     else:
-        _show(found, known, rows, now)
+        _show(found, known, unsaid, rows, now)
     return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 0
 
 
-def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Known", "list[Row]"]:
+def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Known", list[str], "list[Row]"]:
     from pom_cli import store
     from pom_cli.alerting import outbox
     from pom_cli.views import overview, told
@@ -43,19 +43,19 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
     path = loaded.instance.data_dir / "pom.db"
     db = store.open_reader(path)
     if db is None:
-        return [], {}, []
+        return [], {}, [], []
     try:
         with store.faults(path), store.snapshot(db):
             found = overview.status(db, loaded, now, latencies=False)["alerts"]
-            return found, told.known(db, now), outbox.undelivered(db, loaded)
+            return found, told.known(db, now), told.unsaid(db), outbox.undelivered(db, loaded)
     finally:
         db.close()
 
 
-def _show(found: list[dict[str, Any]], known: "Known", rows: "list[Row]", now: "datetime") -> None:
+def _show(found: list[dict[str, Any]], known: "Known", unsaid: list[str], rows: "list[Row]", now: "datetime") -> None:
     from pom_cli.views import render
 
-    for line in render.alert_lines(found, known, now):
+    for line in [*render.alert_lines(found, known, now), *unsaid]:
         click.echo(line)
     for row in rows:
         click.echo(render.outbox_line(row))

@@ -94,20 +94,17 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
         report = pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
-        bad = {one.key.target for one in report.results if one.finding.status != "operational"}
-        return replace(report, held=database.read(partial(_held, targets=bad))) if bad else report
+        return replace(report, held=database.read(partial(_held, about={one.key.target for one in report.results})))
     finally:
         database.close()
 
 
-def _held(db: "Connection", targets: set[str]) -> tuple[str, ...]:
-    """What is wrong with these targets and was not spoken of, with what keeps it quiet."""
+def _held(db: "Connection", about: set[str]) -> tuple[str, ...]:
+    """What is so of these targets and was not spoken of, with what keeps it quiet."""
     from pom_cli.store import alerts
 
     return tuple(
-        f"{one.target} {one.alert}: {one.held}"
-        for one in alerts.load(db).values()
-        if one.open and one.held and one.target in targets
+        f"{one.target} {one.alert}: {one.held}" for one in alerts.load(db).values() if one.held and one.target in about
     )
 
 

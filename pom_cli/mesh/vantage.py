@@ -4,9 +4,10 @@ Briefly, and failing open: a peer that says nothing, or nothing fresh, changes n
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pom_cli.alerting import alerts
@@ -16,7 +17,7 @@ from pom_cli.config import Config, Target
 from pom_cli.mesh.overdue import limit
 from pom_cli.model import OPERATIONAL, UNKNOWN, Announced, Condition, Finding, Key, Status, Verdict
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import reading
+from pom_cli.store import reading, results
 from pom_cli.store.spare import Database
 from pom_cli.times import short, ticking
 
@@ -46,12 +47,21 @@ def ask(config: Config, network: Network, health: Mapping[str, Finding], databas
 
     beats = peering.ask(config.peers.values(), config.secrets, ticking(now), ASK_S).beats
     own = mesh_view.own_id(config)
-    views = {name: view(config.targets[name], bad[name].status, beats, own) for name in spoken}
+    well = database.read(partial(_last_well, names=spoken, now=now))
+    views = {name: view(config.targets[name], bad[name].status, beats, own, well.get(name)) for name in spoken}
     return replace(network, views=views)
 
 
 def _told(db: sqlite3.Connection) -> dict[str, Announced]:
     return {target: row.announced for (target, alert), row in alert_rows.load(db).items() if alert == _ALERT}
+
+
+def _last_well(db: sqlite3.Connection, names: Iterable[str], now: datetime) -> dict[str, timedelta]:
+    """How long ago each of these targets was found well here for the last time."""
+    stored = results.load(db, ("health",))
+    series = {name: stored[key].id for name in names if (key := Key(name, "health", "")) in stored}
+    good = {name: results.last_good(db, number, now) for name, number in series.items()}
+    return {name: now - instant for name, instant in good.items() if instant}
 
 
 def _speaks(config: Config, name: str, verdict: Verdict, told: Announced | None, now: datetime) -> bool:
@@ -61,8 +71,14 @@ def _speaks(config: Config, name: str, verdict: Verdict, told: Announced | None,
     return alerts.decide(condition, told or Announced(), policy, now).speak
 
 
-def view(target: Target, status: Status, beats: "Mapping[str, Beat]", own_id: str | None) -> View:
-    """The peers' words about a target that this instance finds in `status`."""
+def view(
+    target: Target,
+    status: Status,
+    beats: "Mapping[str, Beat]",
+    own_id: str | None,
+    well: timedelta | None = None,
+) -> View:
+    """The peers' words about a target that this instance finds in `status`, and found `well` that long ago."""
     fresh = limit(target.checks[_ALERT].interval)
     lines, seen = [], []
     for name, beat in beats.items():
@@ -74,16 +90,22 @@ def view(target: Target, status: Status, beats: "Mapping[str, Beat]", own_id: st
         elif (sight := answer.targets.get(target.name)) is None:
             lines.append(f"{name}: does not watch it")
         else:
-            lines.append(f"{name}: {_words(sight, answer, status, fresh)}")
+            lines.append(f"{name}: {_words(sight, answer, status, fresh, well)}")
             seen += [_status(sight)] if _is_fresh(sight, answer, fresh) else []
     known = [one for one in seen if one is not UNKNOWN]
     return View(tuple(lines), bool(known) and all(one is OPERATIONAL for one in known))
 
 
-def _words(sight: "Sight", answer: "PeerAnswer", status: Status, fresh: timedelta) -> str:
-    """`unreachable too (40 s ago)`, `operational: perhaps our path (12 s ago)`."""
+def _words(
+    sight: "Sight", answer: "PeerAnswer", status: Status, fresh: timedelta, well: timedelta | None = None
+) -> str:
+    """`unreachable too (40 s ago)`, `operational: perhaps our path (12 s ago)`.
+
+    What a peer saw before all was `well` here for the last time tells nothing of what came then.
+    """
     seen, age = _status(sight), _age(sight, answer)
-    ago = f" ({short(age)} ago)" if age is not None else ""
+    earlier = ", when it was well here too" if seen is OPERATIONAL and age and well and age >= well else ""
+    ago = f" ({short(age)} ago{earlier})" if age is not None else ""
     if seen is status:
         return f"{seen} too{ago}"
     if seen is OPERATIONAL and _is_fresh(sight, answer, fresh):

@@ -117,7 +117,8 @@ def _ended(notice: Notice) -> list[str]:
     started = notice.facts.get("started_at")
     if not isinstance(started, datetime):
         return [f"Since: {_when(notice.since)}"]
-    ended = notice.since if notice.since > started else notice.at
+    known = notice.facts.get("ended_at")
+    ended = known if isinstance(known, datetime) else notice.at
     lines = [f"Start: {_when(started)}", f"End: {_when(ended)}", f"Lasted: {short(lasted(started, ended))}"]
     return lines + ([f"Was: {was}"] if (was := _fact(notice, "was")) else [])
 

@@ -128,6 +128,12 @@ def follow(db: sqlite3.Connection, alert: Alert | None, condition: Condition, no
     )
 
 
+def summary(db: sqlite3.Connection, incident: int | None) -> str:
+    """What an incident was at its worst; "" where it is not kept any more."""
+    row = db.execute("SELECT summary FROM incidents WHERE id = ?", (incident,)).fetchone()
+    return str(row[0]) if row else ""
+
+
 def add_notice(db: sqlite3.Connection, notice: Notice, message: str | None, incident: int | None) -> None:
     row = (
         notice.id,

@@ -29,6 +29,12 @@ def known(db: sqlite3.Connection, now: datetime) -> Known:
     return {(one.target, one.alert): _told(one, notices.get(one.incident or 0, ())) for one in open_}
 
 
+def unsaid(db: sqlite3.Connection) -> list[str]:
+    """What is over and was not said to be, with what keeps it quiet: a line each."""
+    over = [one for one in alerts.load(db).values() if not one.open and one.held]
+    return [f"held: {f'{one.target} {one.alert}'.strip()}: it is over, and not told yet: {one.held}" for one in over]
+
+
 def _told(alert: alerts.Alert, notices: tuple[reading.Told, ...]) -> Told:
     if alert.announced.status is None:
         return Told(held=alert.held)

@@ -1,12 +1,30 @@
-"""pom alerts test, as the one who has just written a config types it."""
+"""pom alerts: what is held is shown; a test says where it went, and where it did not."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from conftest import Pom
+from web_server import WebServer, answer
 
 from pom_cli import cli
+
+
+def test_what_is_over_and_was_not_said_to_be_is_shown(pom: Pom, web: WebServer, tmp_path: Path) -> None:
+    config = (
+        f'[instance]\ndata_dir = "{tmp_path / "data"}"\n[offline]\nwitnesses = []\n'
+        f'[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1 }}\n'
+    )
+    web.on("/", answer(500))
+    pom("check", config=config)
+    pom("silence", "shop", "--for", "5m", config=config)
+    web.on("/", answer(200))
+    assert "held: shop health: silence; told when that is over" in pom("check", config=config).out
+    assert "held: shop health: it is over, and not told yet: silence\n" in pom("alerts", config=config).out
+    pom("silence", "shop", "--lift", config=config)
+    pom("check", config=config)
+    assert pom("alerts", config=config).out == "no open alerts, nothing undelivered\n"
 
 
 @pytest.mark.parametrize(("channels", "warned"), [("", True), ('channels = ["console"]\n', False)])

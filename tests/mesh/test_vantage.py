@@ -15,6 +15,7 @@ from peer_words import told
 from scene import Scene
 from web_server import CLOSE, HANG, WebServer, answer
 
+from pom_cli import config
 from pom_cli.mesh import vantage
 from pom_cli.mesh.answer import PeerAnswer, Sight
 from pom_cli.mesh.beats import Beat
@@ -55,8 +56,6 @@ def sees(scene: Scene, status: str, age: int = 40, ahead: float = 0) -> Any:
 
 
 def view_of(sight: Sight | None, status: Status = UNREACHABLE, **more: Any) -> vantage.View:
-    from pom_cli import config
-
     text = '[targets.shop]\nurl = "http://127.0.0.1:1/"\n'
     target = config.parse(text, Path("/nowhere/pom.toml"), {}).targets["shop"]
     targets = {} if sight is None else {"shop": sight}
@@ -88,13 +87,27 @@ def test_a_peers_view_in_words(sight: Sight | None, words: str, denied: bool) ->
     assert view_of(sight) == vantage.View((f"astra: {words}",), denied)
 
 
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (40, "operational: perhaps our path (40 s ago)"),
+        (60, "operational: perhaps our path (1 min ago, when it was well here too)"),
+        (9999, "operational (2 h 46 min ago, when it was well here too)"),
+    ],
+)
+def test_what_a_peer_saw_before_it_broke_here_is_said_to_be_from_then(age: int, words: str) -> None:
+    said = Beat(PeerAnswer("astra", time=NOW, targets={"shop": saw(OPERATIONAL, age)}))
+    text = '[targets.shop]\nurl = "http://127.0.0.1:1/"\n'
+    target = config.parse(text, Path("/nowhere/pom.toml"), {}).targets["shop"]
+    found = vantage.view(target, UNREACHABLE, {"astra": said}, OWN, timedelta(minutes=1))
+    assert found.lines == (f"astra: {words}",)
+
+
 def test_oneself_is_no_second_vantage_point() -> None:
     assert view_of(saw(OPERATIONAL), id=OWN) == vantage.View(("astra: is this instance itself, or a copy of it",))
 
 
 def test_every_peer_that_can_tell_must_deny() -> None:
-    from pom_cli import config
-
     target = config.parse('[targets.shop]\nurl = "http://127.0.0.1:1/"\n', Path("/nowhere/pom.toml"), {}).targets[
         "shop"
     ]

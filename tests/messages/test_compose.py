@@ -128,7 +128,14 @@ def test_the_last_line_says_who_wrote_it_and_where_to_look_further() -> None:
 
 
 def test_a_recovery_has_no_steps() -> None:
-    text = body(notice("", "monitoring-offline", "recovered", facts={"started_at": NOW - timedelta(hours=1)}))
+    text = body(
+        notice(
+            "",
+            "monitoring-offline",
+            "recovered",
+            facts={"started_at": NOW - timedelta(hours=1), "ended_at": NOW - timedelta(minutes=5)},
+        )
+    )
     assert (
         "What to do" not in text and "\nStart: 2026-11-24T05:45:17Z" in text and "\nEnd: 2026-11-24T06:40:17Z" in text
     )

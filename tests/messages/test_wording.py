@@ -109,8 +109,7 @@ def test_a_recovery_tells_start_end_and_how_long_it_lasted() -> None:
         "recovered",
         UNREACHABLE,
         OPERATIONAL,
-        since=ago(minutes=2),
-        facts={"started_at": ago(hours=2, minutes=10), "was": "connection refused"},
+        facts={"started_at": ago(hours=2, minutes=10), "ended_at": ago(minutes=2), "was": "connection refused"},
     )
     text = block(over, "hetzner", NOW)
     assert "\nStart: 2026-11-24T04:35:17Z (2026-11-24 05:35:17 +01:00)\n" in text
@@ -120,7 +119,7 @@ def test_a_recovery_tells_start_end_and_how_long_it_lasted() -> None:
     assert "Last good" not in text
 
 
-def test_a_recovery_whose_since_is_the_start_of_the_problem_ends_now() -> None:
+def test_a_recovery_without_a_known_end_ends_now() -> None:
     start = ago(hours=3)
     text = block(notice("recovered", ERROR, OPERATIONAL, since=start, facts={"started_at": start}), "hetzner", NOW)
     assert "\nLasted: 3 h\n" in text
