@@ -197,7 +197,7 @@ def _cases(
 def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], network: Network) -> list[Case]:
     # What others answer about a target is no proof: a resolver on this machine says SERVFAIL without any network.
     answer = any(one.finding.answered and _of_target(job.kind) for job, one in records)
-    watched = sum(1 for target in config.targets.values() if "health" in target.checks)
+    watched = [target.name for target in config.targets.values() if "health" in target.checks]
     return [Case(one) for one in evidence.conditions(network, watched, answer)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from pom_cli.alerting.states import listed
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, UNREACHABLE, Condition
 from pom_cli.probe import pool
@@ -75,10 +76,15 @@ def connects(host: str, port: int, timeout: float) -> bool:
     return True
 
 
-def conditions(network: Network, watched: int, answer: bool) -> list[Condition]:
-    """What a run can tell of this monitor's own network: down, up (a target's `answer`, or a proof), or nothing."""
+def conditions(network: Network, watched: Sequence[str], answer: bool) -> list[Condition]:
+    """What a run can tell of this monitor's own network: down, up (a target's `answer`, or a proof), or nothing.
+
+    `watched` are the targets whose health is looked at: if the network is not to blame after all, it is they.
+    """
     if network.offline:
-        summary = f"none of {watched} targets answers, and {network.proof}" if watched > 1 else network.proof
+        names = listed(watched)
+        silent = f"none of {len(watched)} targets answers ({names})" if len(watched) > 1 else f"{names} does not answer"
+        summary = f"{silent}, and {network.proof}"
         return [Condition("", "monitoring-offline", UNREACHABLE, summary)]
     if answer or network.proof:
         return [Condition("", "monitoring-offline", OPERATIONAL, network.proof or "targets answer again")]

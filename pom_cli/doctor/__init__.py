@@ -25,6 +25,7 @@ EXAMINATIONS = {
     "api": "ways.api",
     "credentials": "ways.credentials",
     "peers": "ways.peers",
+    "witnesses": "ways.witnesses",
     "clock": "ways.clock",
 }
 

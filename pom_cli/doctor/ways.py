@@ -69,7 +69,8 @@ def _credential(loaded: Config, name: str) -> Point:
         return fault(
             f"{name}: {wrong}", f"see {channel.SECRET} in the env file and alerts.{name}, then: pom alerts test"
         )
-    return ok(f"{name}: it takes our credentials")
+    anonymous = name == "smtp" and not loaded.alerts.settings[name].username
+    return ok(f"{name}: it answers; no login is configured" if anonymous else f"{name}: it takes our credentials")
 
 
 def peers(patient: Patient) -> list[Point]:
@@ -86,6 +87,27 @@ def peers(patient: Patient) -> list[Point]:
 
     asked = peering.ask(loaded.peers.values(), loaded.secrets, ticking(patient.now), TIMEOUT_S)
     return [_peer(name, loaded.peers[name].url, beat) for name, beat in asked.beats.items()]
+
+
+def witnesses(patient: Patient) -> list[Point]:
+    """Does anybody answer who proves that our own network works, when all targets are silent."""
+    loaded = patient.config
+    if loaded is None:
+        return [skipped(_NO_CONFIG)]
+    from pom_cli.alerting import evidence
+
+    places = evidence.about_targets(loaded)
+    if not places:
+        return [skipped("none is configured, and no peer: nobody tells an outage of all targets from our own")]
+    if found := evidence.answering(places):
+        return [ok(f"{found} answers")]
+    names = ", ".join(f"{name}:{port}" for name, port in places)
+    return [
+        warning(
+            f"none of {names} answers: an outage of all targets would be taken for this monitor's own",
+            "in [offline] of the config, name witnesses that answer from here",
+        )
+    ]
 
 
 def _peer(name: str, url: str, beat: Any) -> Point:

@@ -139,7 +139,7 @@ def record(
     looks = overdue.looks(db, config)
     late = [look for look in looks if overdue.is_overdue(look, now)]
     cases = [*standby.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
-    cases += [Case(one) for one in evidence.conditions(network, 0, False)]
+    cases += [Case(one) for one in evidence.conditions(network, (), False)]
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),

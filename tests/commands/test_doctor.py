@@ -173,6 +173,16 @@ def test_peers_are_asked_and_their_clock_compared(pom: Pom, good: str, web: WebS
     assert told(pom("doctor", config=config), "peers")[0].endswith("POM_API_TOKEN must be the same on both hosts")
 
 
+def test_a_witness_that_does_not_answer_is_warned_of(pom: Pom, good: str, web: WebServer) -> None:
+    assert told(pom("doctor", config=good), "witnesses")[0].startswith("skipped: witnesses: none is configured")
+    for place, line in (
+        (f"127.0.0.1:{web.port}", f"ok: witnesses: 127.0.0.1:{web.port} answers"),
+        ("127.0.0.1:1", "warning: witnesses: none of 127.0.0.1:1 answers: an outage of all targets would be taken for"),
+    ):
+        config = good.replace("witnesses = []", f'witnesses = ["{place}"]')
+        assert told(pom("doctor", config=config), "witnesses")[0].startswith(line)
+
+
 def test_the_own_api_is_asked(pom: Pom, good: str, web: WebServer) -> None:
     own = good.replace('"127.0.0.1:1"', f'"127.0.0.1:{web.port}"')
     web.on("/api/health", json_answer(b"{}"))
