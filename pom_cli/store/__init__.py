@@ -169,4 +169,4 @@ def _cure(name: str, busy_ms: int) -> str:
 
 def _make_folder(folder: Path) -> None:
     if not folder.exists():
-        folder.mkdir(parents=True, mode=0o750)
+        folder.mkdir(parents=True, mode=0o750, exist_ok=True)  # another process may make it at this moment

@@ -20,6 +20,8 @@ from pom_cli.store import DamagedError, faults, handover, snapshot, transaction
 
 T = TypeVar("T")
 
+_MEMORY = ":memory:"
+
 
 class Database:
     """The open database. `fault` says why the main file is not in use, "" where it is."""
@@ -59,7 +61,12 @@ class Database:
 
     def _fall_back(self, error: StoreError) -> None:
         if self.fault and self.path != self.main:
-            raise error  # the spare itself fails: there is nothing left to try
+            if self.path.exists() or self.path.name == _MEMORY:
+                raise error  # the spare itself fails: there is nothing left to try
+            # Another run could write the main file, and took over what this one had put into the spare.
+            self.db.close()
+            self.path, self.db, self.fault = self.main, store.open_(self.main), ""
+            return
         self.fault = str(error)
         if hasattr(self, "db"):
             self.db.close()
@@ -78,7 +85,7 @@ class Database:
 
     def _adopt_spare(self) -> None:
         path = spare_path(self.main, self._environ, make=False)
-        if path is None or not path.exists():
+        if path is None or not (number := _number(path)):
             return
         try:
             spare = store.open_(path)
@@ -88,12 +95,23 @@ class Database:
             self.fault = f"{error}; what the spare held could not be taken over"
             return
         try:
-            with faults(self.main), transaction(self.db):
-                handover.adopt(self.db, spare)
+            # Who still writes to the spare waits meanwhile, and finds then that it has gone.
+            with faults(self.main), transaction(spare):
+                if _number(path) == number:
+                    with transaction(self.db):
+                        handover.adopt(self.db, spare)
+                    path.unlink()
+                    Path(f"{path}-journal").unlink(missing_ok=True)
         finally:
             spare.close()
-        path.unlink(missing_ok=True)
-        Path(f"{path}-journal").unlink(missing_ok=True)
+
+
+def _number(path: Path) -> int:
+    """Tells this file from another that takes its place: its inode, 0 where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def set_aside(path: Path) -> Path:
@@ -142,7 +160,7 @@ def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, store.Con
             return path, db, ""
         except StoreError as error:
             doubt = f"; {error}: what this run finds is not remembered"
-    return Path(":memory:"), store.open_(Path(":memory:")), doubt
+    return Path(_MEMORY), store.open_(Path(_MEMORY)), doubt
 
 
 def spare_path(main: Path, environ: Mapping[str, str], make: bool) -> Path | None:

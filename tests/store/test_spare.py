@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from small_disk import SmallDisk
 from web_server import WebServer, answer
 
 from pom_cli import store
+from pom_cli.store.spare import Database
 
 
 @pytest.fixture
@@ -99,6 +101,44 @@ def test_mail_that_the_spare_could_not_deliver_is_delivered_from_the_main_file_l
     report = scene.run()
     assert (report.undelivered, report.faults) == (0, ())
     assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
+
+
+def test_a_run_whose_spare_was_taken_over_meanwhile_goes_on_with_the_main_file(scene: Scene) -> None:
+    scene.run()
+    shutil.move(scene.path, scene.path.with_name("kept"))
+    scene.path.mkdir()
+    slow = Database(scene.path, scene.environ)
+    assert slow.fault and slow.path != scene.path
+    slow.write(lambda db: db.execute("INSERT INTO texts (text, used_on) VALUES ('before', 1)"))
+    scene.path.rmdir()
+    shutil.move(scene.path.with_name("kept"), scene.path)
+    Database(scene.path, scene.environ).close()
+    slow.write(lambda db: db.execute("INSERT INTO texts (text, used_on) VALUES ('after', 1)"))
+    assert (slow.fault, slow.path) == ("", scene.path)
+    slow.close()
+    assert scene.rows("SELECT text FROM texts WHERE used_on = 1 ORDER BY id") == [("before",), ("after",)]
+
+
+def test_what_is_written_to_the_spare_while_it_is_taken_over_is_not_lost(scene: Scene) -> None:
+    scene.run()
+    shutil.move(scene.path, scene.path.with_name("kept"))
+    scene.path.mkdir()
+    slow = Database(scene.path, scene.environ)
+    scene.path.rmdir()
+    shutil.move(scene.path.with_name("kept"), scene.path)
+    with ThreadPoolExecutor(1) as other:
+
+        def write(db: sqlite3.Connection) -> None:
+            adopting.append(other.submit(lambda: Database(scene.path, scene.environ).close()))
+            with pytest.raises(TimeoutError):
+                adopting[0].result(0.3)  # it waits for this transaction
+            db.execute("INSERT INTO texts (text, used_on) VALUES ('meanwhile', 1)")
+
+        adopting: list[Future[None]] = []
+        slow.write(write)
+        adopting[0].result(10)
+    slow.close()
+    assert scene.rows("SELECT text FROM texts WHERE used_on = 1") == [("meanwhile",)]
 
 
 def test_a_damaged_file_is_set_aside_under_another_name_and_never_overwritten(
