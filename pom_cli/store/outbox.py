@@ -12,6 +12,8 @@ from pom_cli.times import from_ms, to_ms
 
 QUEUED, GIVEN_UP, MOVED = "queued", "given_up", "moved"  # and "delivered", which ends it
 LEASE = timedelta(minutes=2)  # well over the longest that a channel may take
+# The oldest of every recipient, then the second of each.
+_IN_TURN = "row_number() OVER (PARTITION BY channel, recipient ORDER BY row), row"
 
 
 @dataclass(frozen=True)
@@ -53,25 +55,26 @@ def enqueue(db: sqlite3.Connection, message: str, channel: str, recipients: Sequ
 
 
 def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) -> dict[str, list[Mail]]:
-    """Due rows that nobody holds, now held by `lease`, by channel, oldest first. Inside the caller's transaction.
+    """Due rows that nobody holds, now held by `lease`, by channel, oldest first. In the caller's transaction.
 
-    What waits longer for the same recipient goes along, so that nobody reads of an end before its beginning. A
-    row taken over from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
+    What waits longer for the same recipient goes along, so that nobody reads of an end before its beginning; and the
+    recipients take turns, so that what one of them refuses for now keeps nothing from the others. A row taken over
+    from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
     """
     at = to_ms(now)
     db.execute(
-        "WITH free AS (SELECT id, channel, recipient, next_at FROM outbox WHERE state = 'queued'"
-        " AND (lease IS NULL OR lease_until <= :at)), due AS (SELECT channel, recipient, max(id) AS newest FROM free"
+        "WITH free AS (SELECT id AS row, channel, recipient, next_at FROM outbox WHERE state = 'queued'"
+        " AND (lease IS NULL OR lease_until <= :at)), due AS (SELECT channel, recipient, max(row) AS newest FROM free"
         " WHERE next_at <= :at GROUP BY channel, recipient)"
         " UPDATE outbox SET lease = :lease, lease_until = :until, attempts = attempts + 1,"
-        " unsure = unsure OR lease IS NOT NULL WHERE id IN (SELECT id FROM free JOIN due USING (channel, recipient)"
-        " WHERE id <= newest ORDER BY id LIMIT :most)",
+        " unsure = unsure OR lease IS NOT NULL WHERE id IN (SELECT row FROM free JOIN due USING (channel, recipient)"
+        f" WHERE row <= newest ORDER BY {_IN_TURN} LIMIT :most)",
         {"lease": lease, "at": at, "until": at + round(LEASE.total_seconds() * 1000), "most": most},
     )
     claimed: dict[str, list[Mail]] = {}
     rows = db.execute(
-        "SELECT channel, outbox.id, message, recipient, subject, body, payload, unsure, at FROM outbox"
-        " JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY outbox.id",
+        "SELECT channel, outbox.id AS row, message, recipient, subject, body, payload, unsure, at FROM outbox"
+        f" JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY {_IN_TURN}",
         (lease,),
     )
     for channel, row_id, message, recipient, subject, body, payload, unsure, written_at in rows:

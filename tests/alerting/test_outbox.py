@@ -170,3 +170,17 @@ def test_what_may_be_arriving_just_now_is_not_sent_another_way(tmp_path: Path) -
 
 def states(db: sqlite3.Connection) -> list[str]:
     return [state for (state,) in db.execute("SELECT state FROM outbox ORDER BY id")]
+
+
+def test_one_recipient_for_whom_much_waits_keeps_nothing_from_another(tmp_path: Path) -> None:
+    db = store.open_(tmp_path / "pom.db")
+    for number in range(5):
+        outbox.add_message(db, f"m{number}", "subject", "body", {}, START)
+        outbox.enqueue(db, f"m{number}", "smtp", ["full@example.com"], START)
+    db.execute("UPDATE outbox SET next_at = next_at + 3600000")
+    outbox.add_message(db, "new", "subject", "body", {}, START)
+    outbox.enqueue(db, "new", "smtp", ["full@example.com", "well@example.com"], START)
+    mails = outbox.claim(db, "lease", START, most=3)["smtp"]
+    assert [mail.recipient for mail in mails] == ["full@example.com", "well@example.com", "full@example.com"]
+    assert [outbox.row_id(mail.id) for mail in mails] == [1, 7, 2], "each recipient's oldest first"
+    db.close()
