@@ -49,7 +49,9 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
     )
     _check_channels(alerts, table)
     warnings += [*_silent(alerts, table, known), *_in_the_clear(alerts, table)]
-    table.known.update(TABLES)
+    for name in TABLES:
+        if name not in table.known:
+            table.table(name)
     table.finish()
     return alerts
 

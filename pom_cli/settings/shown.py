@@ -20,7 +20,7 @@ def effective(config: Config) -> dict[str, Any]:
     """Every key with the value that holds, as TOML has values."""
     values: dict[str, Any] = {key: plain(value, key) for key, value in config.effective.items()}
     alerts = values.get("alerts", {})
-    alerts |= {name: _defaults(name) for name in audience.TABLES if name not in alerts}
+    alerts |= {name: _defaults(name) for name in audience.TABLES if not alerts.get(name)}
     webhook = values.get("alerts", {}).get("webhook", {})
     if "url" in webhook:
         webhook["url"] = host_alone(webhook["url"])

@@ -17,6 +17,7 @@ from pom_cli.times import duration
 T = TypeVar("T")
 _NAMED_AT_MOST = 12  # of the names that a message lists
 _LONGEST = 80  # characters of a value in a message
+_WEBHOOK = "alerts.webhook"  # its URL is as good as a password
 
 
 @dataclass
@@ -33,8 +34,8 @@ class Table:
     def problem(self, key: str, expected: str) -> None:
         """Note that the value at `key` is wrong; `expected` continues the sentence `'soon' is not …`."""
         value = self.data.get(key)
-        if self.path == "alerts.webhook" and isinstance(value, str):
-            value = host_alone(value)
+        if _WEBHOOK in (self.path, self.at(key)):
+            value = host_alone(value) if isinstance(value, str) else HIDDEN if isinstance(value, list) else value
         self.problems.append(f"{self.at(key)}: {shown(value, key)} is not {expected}")
 
     def at(self, key: str) -> str:
@@ -167,13 +168,14 @@ class Table:
                 self.problems.append(f"{self.at(key)}: unknown key{self._given(key)}{hint or nearest(key, self.known)}")
 
     def _given(self, key: str) -> str:
-        """` (its value: '5m')`, unless that may be a secret: a text counts as one, but under a known key's misspelling.
+        """` (its value: '5m')`, unless that may be a secret: free text counts as one, but under a known key's slip.
 
-        So does a webhook's whole URL, and what stands inside of a table is not looked into.
+        Not even then where that key holds a table, such as headers or a way out; what stands inside of a table is not
+        looked into. A webhook's whole URL is a secret.
         """
-        value = self.data[key]
-        guarded = isinstance(value, str) and (self.path == "alerts.webhook" or not likely(key, self.known, 0.75))
-        if names_a_secret(key) or guarded or isinstance(value, dict):
+        value, meant = self.data[key], closest(key, self.known, 0.75)
+        plain = meant and self.path != _WEBHOOK and not isinstance(self.effective.get(meant), dict)
+        if names_a_secret(key) or isinstance(value, dict) or (isinstance(value, str | list) and not plain):
             return ""
         return f" (its value: {shown(value, key)})"
 
@@ -190,15 +192,20 @@ def nearest(word: Any, names: Iterable[str]) -> str:
     return f"; known here: {', '.join(clean(name, 64) for name in listed[:_NAMED_AT_MOST])}{more}"
 
 
-def likely(word: Any, names: Iterable[str], least: float = 0.6) -> str:
-    """`"; did you mean 'timeout'?"` where a name is near (1 is the same), else nothing."""
+def likely(word: Any, names: Iterable[str]) -> str:
+    """`"; did you mean 'timeout'?"` where a name is near, else nothing."""
+    meant = closest(word, names)
+    return f"; did you mean {shown(meant)}?" if meant else ""
+
+
+def closest(word: Any, names: Iterable[str], least: float = 0.6) -> str:
+    """The other name that is nearest to it (1 is the same), "" where none is near."""
     listed = sorted(name for name in names if name)
     if not isinstance(word, str) or not word or word in listed:
         return ""
     import difflib
 
-    close = difflib.get_close_matches(word[:_LONGEST], listed, 1, least)
-    return f"; did you mean {shown(close[0])}?" if close else ""
+    return next(iter(difflib.get_close_matches(word[:_LONGEST], listed, 1, least)), "")
 
 
 def shown(value: Any, key: str = "") -> str:

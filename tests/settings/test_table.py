@@ -1,12 +1,15 @@
 import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pom_cli import config
+from pom_cli.errors import ConfigError
 from pom_cli.settings.table import Table, nearest, shown
 
 HUGE = 16**5000  # Python refuses to write it out in decimals
@@ -259,3 +262,22 @@ def test_no_value_is_too_odd_to_be_read_and_a_message_is_one_short_line(value: A
 def test_the_value_of_a_secret_is_never_shown(value: Any, key: str) -> None:
     assert shown(value, key) == "(hidden)"
     assert shown({key: value}, "smtp") == f"{{{key} = (hidden)}}"
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[alerts]\nwebhook_url = "https://hooks.example.com/hush"',
+        '[alerts]\nwebhooks = ["https://hooks.example.com/hush"]',
+        '[alerts]\nwebhook = "https://hooks.example.com/hush"',
+        '[alerts]\nwebhook = ["https://hooks.example.com/hush"]',
+        '[alerts.webhook]\nurls = ["https://hooks.example.com/hush"]',
+        '[alerts]\npostmark_key = "hush"',
+        '[targets.shop.health]\nheader = "X-Key: hush"',
+        '[targets.shop.health]\nheader = ["X-Key: hush"]',
+    ],
+)
+def test_a_secret_in_the_place_of_a_table_is_not_shown(toml: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.parse(toml, Path("/x/pom.toml"), {"HOME": "/home/ops"})
+    assert "hush" not in str(refused.value)
