@@ -44,17 +44,20 @@ def due(config: Config, jobs: Sequence[Job], database: Database, now: datetime) 
     """
     known = database.read(partial(results.load, kinds={job.kind for job in jobs}))
     missed = database.read(results.missed)
-    wanted = [job for job in jobs if (job.target.name, job.kind) in missed or _is_due(job, known, now)]
-    if not any(job.kind == "health" for job in wanted):
+    wanted = [job for job in jobs if not missed.isdisjoint(_keys(job)) or _is_due(job, known, now)]
+    if not missed or not any(job.kind == "health" for job in wanted):
         return wanted
-    missed -= {(job.target.name, job.kind) for job in jobs}
-    every = jobs_of(config.targets.values(), checks.KINDS)
-    return wanted + [job for job in every if (job.target.name, job.kind) in missed]
+    asked = {(job.target.name, job.kind) for job in jobs}
+    others = [job for job in jobs_of(config.targets.values(), checks.KINDS) if (job.target.name, job.kind) not in asked]
+    return wanted + [job for job in others if not missed.isdisjoint(_keys(job))]
+
+
+def _keys(job: Job) -> list[Key]:
+    return [Key(job.target.name, job.kind, subject) for subject in checks.load(job.kind).subjects(job.check.settings)]
 
 
 def _is_due(job: Job, known: Mapping[Key, Stored], now: datetime) -> bool:
-    subjects = checks.load(job.kind).subjects(job.check.settings)
-    seen = [known.get(Key(job.target.name, job.kind, subject)) for subject in subjects]
+    seen = [known.get(key) for key in _keys(job)]
     # abs: what was seen in a future that a clock set back has left is no reason to stop looking.
     fresh = [abs(now - one.state.checked_at) < job.check.interval * (1 - _SLACK) for one in seen if one]
     return len(fresh) < len(seen) or not all(fresh)

@@ -65,3 +65,14 @@ def test_what_is_unknown_for_another_reason_waits_for_its_own_timer(scene: Scene
     scene.run(kinds=ALL)
     scene.run(kinds=())
     assert is_due(scene, "health") == [("blog", "health"), ("shop", "health")]
+
+
+def test_what_the_config_names_no_more_is_not_missed(scene: Scene, web: WebServer) -> None:
+    for path in PATHS:
+        web.on(path, [web_server.CLOSE])
+    scene.run(kinds=ALL)
+    scene.configure(scene.toml.replace('"/login"', '"/"'))
+    for path in PATHS:
+        web.on(path, answer(200))
+    scene.run(kinds=ALL)
+    assert is_due(scene, *ALL) == []

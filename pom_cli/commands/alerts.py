@@ -47,7 +47,7 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
     try:
         with store.faults(path), store.snapshot(db):
             found = overview.status(db, loaded, now, latencies=False)["alerts"]
-            return found, told.known(db, now), told.unsaid(db), outbox.undelivered(db, loaded)
+            return found, told.known(db, now), told.unsaid(db, loaded), outbox.undelivered(db, loaded)
     finally:
         db.close()
 

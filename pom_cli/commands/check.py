@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pom_cli.config import Config
     from pom_cli.looks import Job
+    from pom_cli.model import Key
     from pom_cli.pipeline import Report
 
 
@@ -94,18 +95,19 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
         report = pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
-        return replace(report, held=database.read(partial(_held, about={one.key.target for one in report.results})))
+        return replace(report, held=database.read(partial(_held, about={one.key for one in report.results})))
     finally:
         database.close()
 
 
-def _held(db: "Connection", about: set[str]) -> tuple[str, ...]:
-    """What is so of these targets and was not spoken of, with what keeps it quiet."""
+def _held(db: "Connection", about: "set[Key]") -> tuple[str, ...]:
+    """What this run judged and did not speak of, with what keeps it quiet. Of the rest nobody knows what it is now."""
+    from pom_cli import checks
     from pom_cli.store import alerts
 
-    return tuple(
-        f"{one.target} {one.alert}: {one.held}" for one in alerts.load(db).values() if one.held and one.target in about
-    )
+    judged = {(key.target, alert) for key in about for alert in checks.load(key.kind).ALERTS}
+    found = [one for name, one in alerts.load(db).items() if one.held and name in judged]
+    return tuple(f"{one.target} {one.alert}: {one.held}" for one in found)
 
 
 def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":

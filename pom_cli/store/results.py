@@ -52,14 +52,14 @@ def load(db: sqlite3.Connection, kinds: Iterable[str] | None = None) -> dict[Key
     return {Key(*row[:3]): _stored(row[3:]) for row in rows}
 
 
-def missed(db: sqlite3.Connection) -> set[tuple[str, str]]:
-    """(target, kind) of what the newest look could not see, since this monitor was offline."""
+def missed(db: sqlite3.Connection) -> set[Key]:
+    """What the newest look could not see, since this monitor was offline."""
     rows = db.execute(
-        "SELECT DISTINCT target, kind FROM series JOIN states ON states.series = series.id"
+        "SELECT target, kind, subject FROM series JOIN states ON states.series = series.id"
         " WHERE status = ? AND NOT answered AND json_extract(detail, '$.offline')",
         (NUMBERS[UNKNOWN],),
     )
-    return set(rows.fetchall())
+    return {Key(*row) for row in rows}
 
 
 def _stored(row: Sequence[Any]) -> Stored:

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
+from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.store import alerts, reading
+from pom_cli.views import overview
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,13 @@ def known(db: sqlite3.Connection, now: datetime) -> Known:
     return {(one.target, one.alert): _told(one, notices.get(one.incident or 0, ())) for one in open_}
 
 
-def unsaid(db: sqlite3.Connection) -> list[str]:
+def unsaid(db: sqlite3.Connection, config: Config) -> list[str]:
     """What is over and was not said to be, with what keeps it quiet: a line each."""
-    over = [one for one in alerts.load(db).values() if not one.open and one.held]
+    over = [
+        one
+        for one in alerts.load(db).values()
+        if not one.open and one.held and overview.configured(config, one.target, one.alert)
+    ]
     return [f"held: {f'{one.target} {one.alert}'.strip()}: it is over, and not told yet: {one.held}" for one in over]
 
 

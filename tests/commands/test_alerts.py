@@ -27,6 +27,22 @@ def test_what_is_over_and_was_not_said_to_be_is_shown(pom: Pom, web: WebServer, 
     assert pom("alerts", config=config).out == "no open alerts, nothing undelivered\n"
 
 
+def test_what_is_held_is_shown_of_what_is_named_and_by_the_run_that_judged_it(
+    pom: Pom, web: WebServer, tmp_path: Path
+) -> None:
+    target = f'url = "{web.url()}"\nhealth = {{ attempts = 1 }}\nroutes = {{ paths = ["/login"], attempts = 1 }}\n'
+    head = f'[instance]\ndata_dir = "{tmp_path / "data"}"\n[offline]\nwitnesses = []\n'
+    config = f"{head}[targets.shop]\n{target}"
+    web.on("/", answer(500))
+    web.on("/login", answer(200))
+    pom("check", config=config)
+    pom("silence", "shop", "--for", "5m", config=config)
+    web.on("/", answer(200))
+    assert "held: shop health: silence" in pom("check", "health", config=config).out
+    assert "held:" not in pom("check", "routes", config=config).out, "health was not looked at"
+    assert "held:" not in pom("alerts", config=f"{head}[targets.blog]\n{target}").out
+
+
 @pytest.mark.parametrize(("channels", "warned"), [("", True), ('channels = ["console"]\n', False)])
 def test_a_test_that_was_only_printed_says_that_nobody_in_to_is_told(
     channels: str, warned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
