@@ -164,12 +164,12 @@ def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, store.Con
 
 
 def spare_path(main: Path, environ: Mapping[str, str], make: bool) -> Path | None:
-    """Where the spare of this database is: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, else a private folder under /tmp."""
+    """Where the spare of this database is: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, else our own under $TMPDIR or /tmp."""
     name = f"pom-{sha256(str(main.absolute()).encode()).hexdigest()[:16]}.db"
     given = (environ.get("RUNTIME_DIRECTORY", "").split(":")[0], environ.get("XDG_RUNTIME_DIR", ""))
     # Not tempfile: it loads ten modules, and writes a file to try each folder, in every run.
-    shared = Path(environ.get("TMPDIR") or "/tmp")  # noqa: S108 - everybody's, which is why `_private` looks
-    for folder in [Path(one) for one in given if one] + [shared / f"pom-{os.geteuid()}"]:
+    shared = (environ.get("TMPDIR", ""), "/tmp")  # noqa: S108 - everybody's, which is why `_private` looks
+    for folder in [Path(one) for one in given if one] + [Path(one) / f"pom-{os.geteuid()}" for one in shared if one]:
         if _private(folder, make):
             return folder / name
     return None

@@ -252,6 +252,14 @@ def test_a_full_disk_that_holds_tmp_too_still_leaves_the_runtime_directory(
     assert found.parent == own
 
 
+def test_a_folder_for_temporary_files_that_is_not_there_leaves_the_usual_one(tmp_path: Path) -> None:
+    from pom_cli.store.spare import spare_path
+
+    found = spare_path(tmp_path / "pom.db", {"TMPDIR": str(tmp_path / "gone")}, make=True)
+    assert found is not None
+    assert found.parent.is_dir()
+
+
 def test_where_nothing_can_be_written_the_run_still_sees_and_speaks(
     scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
