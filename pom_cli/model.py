@@ -169,6 +169,7 @@ class Mail:
     payload: Mapping[str, Any] = field(default_factory=dict)  # {"instance", "notices"}, for the webhook
     unsure: bool = False
     written_at: datetime | None = None
+    tried: bool = False  # before this time
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ SUBJECT = 150  # characters
 LIMIT = 20_000  # bytes of body
 DETAILED = 10  # notices that are told in full, with what to do
 LISTED = 200  # further ones that get a line each
-_PROMPT = timedelta(minutes=1)  # a mail that leaves within it is not late
+_PROMPT = timedelta(minutes=1)  # a mail that arrives by a later try within it is not late
+# Nor is one that leaves at the first try: it bears the time at which its run began, which may look so long
+# (TimeoutStartSec). After that the run has died before it could send it.
+_LOOKING = timedelta(minutes=4)
 _NOTES = 400  # bytes kept for the lines that say what was left out
 _RULE = "\n\n" + "-" * 24 + "\n\n"
 _REASONS = ("new", "worse", "changed", "reminder", "recovered")
@@ -59,7 +62,7 @@ def trial(instance: str, now: datetime) -> tuple[str, str]:
 
 def delayed(mail: Mail, now: datetime) -> Mail:
     """A mail that could not go out when it was written says so first: its "just now" was then."""
-    if mail.written_at is None or now - mail.written_at < _PROMPT:
+    if mail.written_at is None or now - mail.written_at < (_PROMPT if mail.tried else _LOOKING):
         return mail
     waited = f"Delayed by {short(now - mail.written_at)}: written at {utc(mail.written_at)} ({local(mail.written_at)})"
     return replace(mail, body=f"{waited}\n\n{mail.body}")

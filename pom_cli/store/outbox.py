@@ -73,11 +73,11 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
     )
     claimed: dict[str, list[Mail]] = {}
     rows = db.execute(
-        "SELECT channel, outbox.id AS row, message, recipient, subject, body, payload, unsure, at FROM outbox"
+        "SELECT channel, outbox.id AS row, message, recipient, subject, body, payload, unsure, at, attempts FROM outbox"
         f" JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY {_IN_TURN}",
         (lease,),
     )
-    for channel, row_id, message, recipient, subject, body, payload, unsure, written_at in rows:
+    for channel, row_id, message, recipient, subject, body, payload, unsure, written_at, attempts in rows:
         mail = Mail(
             id=mail_id(message, row_id),
             recipient=recipient,
@@ -86,6 +86,7 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
             payload=json.loads(payload),
             unsure=bool(unsure),
             written_at=from_ms(written_at),
+            tried=attempts > 1,
         )
         claimed.setdefault(channel, []).append(mail)
     return claimed

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pom_cli import __version__
 from pom_cli.messages import runbook
-from pom_cli.messages.compose import LIMIT, SUBJECT, compose, payload, rank
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNREACHABLE, Notice, Status
+from pom_cli.messages.compose import LIMIT, SUBJECT, compose, delayed, payload, rank
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNREACHABLE, Mail, Notice, Status
 
 NOW = datetime(2026, 11, 24, 6, 45, 17, tzinfo=UTC)
 FACTS = {
@@ -301,3 +301,12 @@ def test_the_body_is_bounded_whatever_it_is_filled_with(filler: str) -> None:
         line, text = compose([stuffed] * count, much, facts, NOW)
         assert len(text.encode()) <= LIMIT and len(line) <= SUBJECT
         assert "Status: Unreachable" in text and f"PoM {__version__} on " in text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "tried", "late"), [(0.5, True, False), (3, True, True), (3, False, False), (5, False, True)]
+)
+def test_the_time_that_a_run_took_to_look_is_no_delay_of_its_mail(minutes: float, tried: bool, late: bool) -> None:
+    mail = Mail("m-1", "ops@example.com", "subject", "body", written_at=NOW, tried=tried)
+    body = delayed(mail, NOW + timedelta(minutes=minutes)).body
+    assert body.startswith(f"Delayed by {minutes} min: written at ") is late
