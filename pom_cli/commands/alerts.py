@@ -36,6 +36,8 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Known", list[str], "list[Row]"]:
+    from functools import partial
+
     from pom_cli import store
     from pom_cli.alerting import outbox
     from pom_cli.views import overview, told
@@ -47,7 +49,12 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
     try:
         with store.faults(path), store.snapshot(db):
             found = overview.status(db, loaded, now, latencies=False)["alerts"]
-            return found, told.known(db, now), told.unsaid(db, loaded), outbox.undelivered(db, loaded)
+            return (
+                found,
+                told.known(db, now),
+                told.unsaid(db, partial(overview.configured, loaded)),
+                outbox.undelivered(db, loaded),
+            )
     finally:
         db.close()
 

@@ -1,13 +1,11 @@
 """Who knows of an open alert. For people alone: a notice that still waits in the outbox has told nobody."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.store import alerts, reading
-from pom_cli.views import overview
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,9 @@ def known(db: sqlite3.Connection, now: datetime) -> Known:
     return {(one.target, one.alert): _told(one, notices.get(one.incident or 0, ())) for one in open_}
 
 
-def unsaid(db: sqlite3.Connection, config: Config) -> list[str]:
-    """What is over and was not said to be, with what keeps it quiet: a line each."""
-    over = [
-        one
-        for one in alerts.load(db).values()
-        if not one.open and one.held and overview.configured(config, one.target, one.alert)
-    ]
+def unsaid(db: sqlite3.Connection, configured: Callable[[str, str], bool]) -> list[str]:
+    """What is over and was not said to be, with what keeps it quiet: a line each, for the alerts of today's config."""
+    over = [one for name, one in alerts.load(db).items() if not one.open and one.held and configured(*name)]
     return [f"held: {f'{one.target} {one.alert}'.strip()}: it is over, and not told yet: {one.held}" for one in over]
 
 
