@@ -1,6 +1,6 @@
 """pom status: is anything wrong, since when, and does anyone know; then the whole picture."""
 
-import time
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ from pom_cli.frozen import dataclass
 if TYPE_CHECKING:
     from pom_cli.config import Config
     from pom_cli.views.told import Known
+
+_EVERY_S = 5
+_RESIZED = {signal.SIGWINCH}
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class _Picture:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[TARGET]...", shell_complete=session.completing("targets"))
-@click.option("--watch", is_flag=True, help="Show it again every few seconds.")
+@click.option("--watch", is_flag=True, help="Show it again every few seconds, in its place.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/status.")
 @click.pass_context
 def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json: bool) -> int:
@@ -37,12 +40,14 @@ def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json
     """
     loaded = session.config(context)
     chosen = [target.name for target in session.targets(loaded, names)] if names else []
-    while True:
+    if not watch:
         picture = _look(loaded, chosen, as_json)
-        _show(picture, as_json, watch)
-        if not watch:
-            return _code(picture.found)
-        time.sleep(5)
+        _show(picture, as_json)
+        return _code(picture.found)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _RESIZED)  # from here on it is waited for
+    while True:
+        _show(_look(loaded, chosen, as_json), as_json, in_place=True)
+        signal.sigtimedwait(_RESIZED, _EVERY_S)
 
 
 def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
@@ -67,21 +72,18 @@ def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
         db.close()
 
 
-def _show(picture: _Picture, as_json: bool, watch: bool) -> None:
+def _show(picture: _Picture, as_json: bool, in_place: bool = False) -> None:
     if as_json:
         session.print_json(picture.found)
-        return
-    if session.on_terminal():
+    elif session.on_terminal():
         from pom_cli.views import screen
 
-        screen.show(picture.found, picture.known, picture.trends, clear=watch)
+        screen.show(picture.found, picture.known, picture.trends, picture.late, in_place)
     else:
         from pom_cli.views import render
 
-        for line in render.status_lines(picture.found, picture.known):
+        for line in render.status_lines(picture.found, picture.known, picture.late):
             click.echo(line)
-    if picture.late:
-        click.echo(f"overdue: {', '.join(picture.late)}; are the timers running? See pom doctor")
 
 
 def _code(found: Mapping[str, Any]) -> int:

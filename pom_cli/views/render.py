@@ -1,6 +1,6 @@
 """Facts → lines for people: plain ones where the output is piped, colour where it is a terminal. No rich in here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +41,29 @@ def notice_line(notice: Notice) -> str:
     return f"notice: {clean(name)}: {notice.before} → {notice.now} ({notice.reason})"
 
 
-def status_lines(found: Mapping[str, Any], known: Known) -> list[str]:
+def status_lines(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> list[str]:
     """`pom status` as one plain line each: the point first, then targets worst first, alerts, what is stuck."""
-    lines = [first_line(found, known)]
-    ranked = sorted(found["targets"], key=lambda target: (-SEVERITY[Status(target["status"])], target["name"]))
-    lines += [target_line(target) for target in ranked]
+    lines = [first_line(found, known, late)]
+    lines += [target_line(target) for target in ranked(found["targets"])]
     lines += alert_lines(found["alerts"], known, datetime.fromisoformat(found["generated_at"]))
     lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
-    if found["undelivered"]:
-        lines.append(f"undelivered: {found['undelivered']}; see pom alerts")
-    return lines
+    return lines + stuck_lines(found, late)
 
 
-def first_line(found: Mapping[str, Any], known: Known) -> str:
-    """Is anything wrong, since when, does anyone know."""
-    targets, alerts = found["targets"], found["alerts"]
+def ranked(targets: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The worst first."""
+    return sorted(targets, key=lambda target: (-SEVERITY[Status(target["status"])], target["name"]))
+
+
+def stuck_lines(found: Mapping[str, Any], late: Sequence[str]) -> list[str]:
+    """Mail that does not get out, and the kinds of check whose runs are overdue."""
+    lines = [f"undelivered: {found['undelivered']}; see pom alerts"] if found["undelivered"] else []
+    return lines + ([f"overdue: {', '.join(late)}; are the timers running? See pom doctor"] if late else [])
+
+
+def first_line(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> str:
+    """Is anything wrong, since when, does anyone know. Where runs are overdue, all that is as it was then."""
+    targets, alerts = ranked(found["targets"]), found["alerts"]
     bad = [target for target in targets if target["status"] != "operational"]
     if found["offline"]:
         told = "this monitor is offline"
@@ -67,7 +75,9 @@ def first_line(found: Mapping[str, Any], known: Known) -> str:
         since = min((target["since"] for target in bad if target["since"]), default=None)
         names = listed(f"{target['name']} {target['status']}" for target in bad)
         told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
-    return "; ".join([f"{found['instance']}: {told}", *_known(alerts, known, [target["name"] for target in bad])])
+    overdue = [f"overdue: {', '.join(late)}"] if late else []
+    named = [target["name"] for target in bad]
+    return "; ".join([f"{found['instance']}: {told}", *overdue, *_known(alerts, known, named)])
 
 
 def _known(alerts: Sequence[Mapping[str, Any]], known: Known, named: Sequence[str]) -> list[str]:

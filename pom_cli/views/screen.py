@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pom_cli.model import SEVERITY, Status
 from pom_cli.text import clean
 from pom_cli.times import short
 from pom_cli.views.render import (
@@ -15,6 +14,8 @@ from pom_cli.views.render import (
     newest_run,
     peer_line,
     percent,
+    ranked,
+    stuck_lines,
     target_line,
 )
 from pom_cli.views.told import Known
@@ -33,25 +34,47 @@ Targets = Sequence[Mapping[str, Any]]
 Trends = Mapping[str, Sequence[float | None]]
 
 
-def show(found: Mapping[str, Any], known: Known, trends: Trends, clear: bool = False) -> None:
-    """Print the overview to this terminal, as wide as it is."""
+def show(found: Mapping[str, Any], known: Known, trends: Trends, late: Sequence[str], in_place: bool = False) -> None:
+    """Print the overview to this terminal, as wide as it is; `in_place` over what stands there, as high as it is."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
-    if clear:
-        console.clear()
+    first = Text(first_line(found, known, late), style="bold")
+    rest = _rest(console, found, known, trends, late)
+    if not in_place or console.is_dumb_terminal:
+        console.print(first, soft_wrap=True)
+        console.print(*rest, sep="\n", end="\n" if rest else "")
+        return
+    with console.capture() as drawn:
+        console.print(first, *rest, sep="\n")
+    console.file.write(framed(drawn.get().splitlines(), console.height))
+    console.file.flush()
+
+
+def framed(rows: Sequence[str], height: int) -> str:
+    """These rows in the place of what a terminal of this height shows, cut where they would scroll the first away."""
+    room = max(height - 1, 1)  # the cursor stands on the last one
+    if len(rows) > room:
+        kept = max(room - 1, 1)
+        rows = [*rows[:kept], f"… {len(rows) - kept} more lines"][:room]
+    # Each row is wiped before it is written: after a full one the cursor still stands on its last character.
+    return "\x1b[H" + "".join(f"\x1b[K{row}\n" for row in rows) + "\x1b[J"
+
+
+def _rest(
+    console: "Console", found: Mapping[str, Any], known: Known, trends: Trends, late: Sequence[str]
+) -> "list[RenderableType]":
+    """All that stands below the first line."""
+    from rich.text import Text
+
     now = datetime.fromisoformat(found["generated_at"])
-    targets = sorted(found["targets"], key=lambda one: (-SEVERITY[Status(one["status"])], one["name"]))
-    console.print(Text(first_line(found, known), style="bold"), soft_wrap=True)
-    for part in _fitting(console, targets, trends, now):
-        console.print(part)
-    for line in alert_lines(found["alerts"], known, now):
-        console.print(Text.from_ansi(line))
-    for peer in found["peers"]:
-        console.print(Text.from_ansi(f"peer {peer_line(peer)}"))
-    if found["undelivered"]:
-        console.print(Text(f"undelivered: {found['undelivered']}; see pom alerts", style="red"))
+    lines = alert_lines(found["alerts"], known, now) + [f"peer {peer_line(peer)}" for peer in found["peers"]]
+    return [
+        *_fitting(console, ranked(found["targets"]), trends, now),
+        *map(Text.from_ansi, lines),
+        *(Text(line, style="red") for line in stuck_lines(found, late)),
+    ]
 
 
 def _fitting(console: "Console", targets: Targets, trends: Trends, now: datetime) -> "list[RenderableType]":

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
+import select
+import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +23,7 @@ from conftest import Pom
 from postmark_server import SERVER_ERROR, PostmarkServer
 from web_server import WebServer, answer
 
-from pom_cli import cli
+from pom_cli import cli, session
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -124,6 +130,23 @@ def test_the_first_line_names_an_alert_that_is_about_no_target(
     )
 
 
+def test_the_first_line_names_the_worst_first(run: Run, config: Path, web: WebServer) -> None:
+    more = "".join(f'[targets.t{n}]\nurl = "{web.url(f"/t{n}")}"\nhealth = {{ attempts = 1 }}\n' for n in range(3))
+    config.write_text(config.read_text() + more + '[targets.gone]\nurl = "http://127.0.0.1:9"\n')
+    run("check")
+    first = run("status")[1].splitlines()[0]
+    assert re.search(r": gone unreachable; t0 error; t1 error; 1 more; ", first)
+
+
+def test_the_first_line_says_that_what_it_tells_is_old(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("check")
+    later = session.now() + timedelta(hours=3)
+    monkeypatch.setattr(session, "now", lambda: later)
+    lines = run("status")[1].splitlines()
+    assert lines[0] == "hetzner: all 2 operational; overdue: health"
+    assert lines[-1] == "overdue: health; are the timers running? See pom doctor"
+
+
 def test_an_instance_that_watches_peers_alone_says_so(pom: Pom, tmp_path: Path) -> None:
     data = f'[instance]\nname = "hetzner"\ndata_dir = "{tmp_path / "data"}"\n'
     ran = pom("status", config=data + '[peers.astra]\nurl = "http://127.0.0.1:9"\n')
@@ -204,6 +227,41 @@ def test_the_table_has_the_days_sparkline_and_tests_as_soon_as_there_is_room(run
         head, shop = text[1], next(line for line in text if line.startswith("shop"))
         assert ("24 hours" in head, "▁" in shop) == (bars, bars)
         assert head.split()[-1] == "tests" and shop.rstrip().endswith(" 42 passed")
+
+
+def test_watching_keeps_the_first_line_in_sight_and_follows_the_window(run: Run, config: Path, web: WebServer) -> None:
+    web.on("/", answer(500))
+    run("check")
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 4, 120, 0, 0))
+    environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pom_cli", "--config", str(config), "status", "--watch"],
+        **{"stdin": side, "stdout": side, "stderr": side, "env": {**environ, "TERM": "xterm-256color"}},
+        start_new_session=True,
+    )
+    try:
+        low = until(main, "more lines")
+        assert low.startswith("\x1b[H") and "\x1b[2J" not in low, "it is drawn over what stood there"
+        shown = plain(low.replace("\x1b[H", ""))
+        assert len(shown) == 3 and shown[0].startswith("hetzner: 1 of 2 not operational")
+        fcntl.ioctl(main, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+        process.send_signal(signal.SIGWINCH)  # as a terminal does
+        assert "alert: shop health" in until(main, "alert: shop health")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        os.close(main)
+        os.close(side)
+
+
+def until(terminal: int, text: str) -> str:
+    """What is written to a terminal up to the end of the frame in which this text stands."""
+    written = b""
+    while not re.search(rf"{text}.*\x1b\[J", written.decode(errors="replace"), re.DOTALL):
+        assert select.select([terminal], [], [], 30)[0], f"never came: {text}"
+        written += os.read(terminal, 65536)
+    return written.decode()
 
 
 def plain(text: str) -> list[str]:
