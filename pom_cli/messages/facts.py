@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pom_cli import checks
 from pom_cli.config import Config, Target
+from pom_cli.cors.rules import Asked
 from pom_cli.model import Notice
 
 
@@ -16,12 +17,15 @@ def of(config: Config, notice: Notice) -> Mapping[str, Any]:
 
 def about(config: Config, name: str) -> dict[str, Any]:
     """The facts of a target, of a peer, or of this instance (any other name)."""
-    facts: dict[str, Any] = {"instance": config.instance.name, "config": str(config.path)}
+    facts: dict[str, Any] = {"instance": config.instance.name}
     if name in config.targets:
         facts |= _target(config.targets[name])
     if name in config.peers:
         peer = config.peers[name]
         facts |= {"peer_ssh": peer.ssh, "peer_host": urlsplit(peer.url).hostname, "peer_url": peer.url}
+    else:
+        # What is about a peer is done over there, with the config of its own.
+        facts |= {"config": str(config.path.absolute())}
     if not name:
         # Something that concerns this monitor itself: any of its targets will do to try a name with.
         facts |= {"host": next((target.site.host for target in config.targets.values()), "")}
@@ -45,6 +49,7 @@ def _target(target: Target) -> dict[str, Any]:
         f"{prefix}{name}": getattr(cors, name, "")
         for name, prefix in (("url", "cors_"), ("origin", ""), ("method", ""))
     }
+    facts["headers"] = ",".join(Asked("", headers=getattr(cors, "headers", ())).unsafe)
     facts["runbook"] = target.runbook
     for kind, fact in (("routes", "paths"), ("dns", "records"), ("tls", "hosts")):
         if kind in settings:

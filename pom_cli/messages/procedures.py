@@ -35,6 +35,9 @@ class Section:
 # The remote shell splits again: without the outer quotes it would see --since 10.
 _LOGS = """ssh {ssh} '{sudo:whole}journalctl -u {unit:'} --since "10 minutes ago"'"""
 
+_PREFLIGHT = "curl -si -X OPTIONS {cors_url} -H {origin_header} -H {method_header}"
+_ALLOWED = "and look at the Access-Control-Allow lines"
+
 _RUN_TESTS = (
     Step("SSH into {test_host} and run tests manually:", ("ssh {test_ssh} {test_command}",)),
     Step("Run tests manually:", ("{test_command:whole}",), lacking="test_ssh"),
@@ -154,11 +157,8 @@ SECTIONS: dict[str, Section] = {
         "CORS Refused",
         "A configured origin is not allowed, or one that must be refused is.",
         (
-            Step(
-                "Verify:",
-                ("curl -si -X OPTIONS {cors_url} -H {origin_header} -H {method_header}",),
-                "and look at the Access-Control-Allow lines",
-            ),
+            Step("Verify:", (f"{_PREFLIGHT} -H {{headers_header}}",), _ALLOWED, having="headers_header"),
+            Step("Verify:", (_PREFLIGHT,), _ALLOWED, lacking="headers_header"),
             Step("If there are none: check CORS settings of the application and of /etc/caddy/Caddyfile"),
             Step("If 404/405: OPTIONS is not routed -- check recent deploys"),
             Step("If an origin is allowed that must not be: look for a wildcard or an origin echoed unchecked"),
@@ -216,7 +216,7 @@ SECTIONS: dict[str, Section] = {
             Step("Check PoM's timers:", ("systemctl list-timers --all 'pom*'",)),
             Step("Check for failed runs:", ("systemctl list-units --failed 'pom*'",)),
             Step("Check their logs:", ("""journalctl -u 'pom*' --since "1 hour ago\"""",)),
-            Step("If timers are inactive:", ("systemctl restart pom",)),
+            Step("If timers are inactive:", ("{peer_sudo:whole}systemctl restart pom",)),
             Step("If timers are active: check disk and clock", ("df -h /var/lib/pom", "timedatectl")),
             Step("Confirm:", ("{pom:whole} doctor",)),
         ),
@@ -225,6 +225,7 @@ SECTIONS: dict[str, Section] = {
         "Delivery Failed",
         "An alert was refused for good: bad token, unconfirmed sender or inactive recipient.",
         (
+            Step("SSH into {peer_host}:", ("ssh {peer_ssh}",)),
             Step("See what is undelivered, and why:", ("{pom:whole} alerts",)),
             Step("If the token is refused: check the channel's token or password in /etc/pom/env"),
             Step(

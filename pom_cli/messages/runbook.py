@@ -37,10 +37,11 @@ def symptoms(alert: str) -> str:
 def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
 
-    Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar, config,
-    unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url, origin,
-    method, and the lists paths, records (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled
-    in is left out. `runbook` holds the operator's own steps by alert, which are added, or stand instead.
+    Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar,
+    config, unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url,
+    origin, method, headers (those that a preflight asks for), and the lists paths, records (`"name"` or `"name
+    TYPE"`) and hosts (`"host:port"`). What cannot be filled in is left out. `runbook` holds the operator's own
+    steps by alert, which are added, or stand instead.
     """
     worlds = _worlds(facts)
     section = SECTIONS.get(alert)
@@ -143,6 +144,7 @@ def _derived(facts: dict[str, str]) -> dict[str, str]:
         "registrar": _REGISTRARS.get(facts.get("domain", ""), ""),
         "origin_header": f"Origin: {facts['origin']}" if "origin" in facts else "",
         "method_header": f"Access-Control-Request-Method: {facts.get('method', 'GET')}",
+        "headers_header": f"Access-Control-Request-Headers: {facts['headers']}" if "headers" in facts else "",
         "pom": "pom" if config == "/etc/pom/pom.toml" else f"pom --config {quote(config)}",
     }
     sudo = {"sudo": _sudo(facts.get("ssh", "")), "peer_sudo": _sudo(facts.get("peer_ssh", ""))}

@@ -266,6 +266,19 @@ def test_an_overdue_peer_is_visited_and_ones_own_timers_are_looked_at_here() -> 
     assert runbook.steps("checks-overdue", {})[0].startswith("Check PoM's timers:")
 
 
+def test_a_peer_is_visited_for_its_mail_and_its_timers_and_gets_sudo_where_root_is_needed() -> None:
+    assert "sudo systemctl restart pom" in commands("checks-overdue")
+    mail = commands("delivery-failed")
+    assert mail == ["ssh max@100.106.221.39", "pom alerts", "pom alerts retry", "pom alerts test"]
+    assert runbook.steps("delivery-failed", {})[0] == "See what is undelivered, and why:\n    pom alerts"
+
+
+def test_a_preflight_asks_for_the_headers_that_the_config_names() -> None:
+    asked = "-H 'Access-Control-Request-Headers: authorization,x-trace'"
+    assert commands("cors", headers="authorization,x-trace")[0].endswith(asked)
+    assert "Request-Headers" not in commands("cors")[0]
+
+
 @pytest.mark.parametrize("value", ["-oProxyCommand=x", "@192.0.2.1", "+trace", "a\nb", "\x1b[2J", "x" * 501, "a  b"])
 def test_what_a_program_would_take_for_an_option_or_a_terminal_for_a_command_is_left_out(value: str) -> None:
     assert not [line for line in commands("health", ssh=value) if line.startswith("ssh")]
