@@ -179,7 +179,8 @@ def _routes(answer: Answer, asked: str, site: Site, deadline: Deadline, now: dat
         findings = trial("routes", {"paths": paths}, site, patience, now, attempts=1)
         good = [finding.subject for finding in findings if finding.status is OPERATIONAL][:MOST_ROUTES]
         if good and good != [asked]:
-            return Proposal({"paths": good}, ("These answer with a 2xx today.",), f"{len(good)} routes")
+            told = f"{len(good)} route{'' if len(good) == 1 else 's'}"
+            return Proposal({"paths": good}, ("These answer with a 2xx today.",), told)
     return Proposal()
 
 
