@@ -85,7 +85,7 @@ def _row_json(row: "Row") -> dict[str, Any]:
     }
 
 
-@command.command()
+@command.command(short_help="Send one real message through the real path.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def test(context: click.Context, as_json: bool) -> int:
@@ -136,7 +136,7 @@ def _tell(sent: "list[Row]", faults: tuple[str, ...], as_json: bool) -> int:
     return 3 if owed or faults else 0
 
 
-@command.command()
+@command.command(short_help="Try again now all that is undelivered.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def retry(context: click.Context, as_json: bool) -> int:
