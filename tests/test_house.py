@@ -18,6 +18,7 @@ from test_config import without_kinds_to_come
 from pom_cli import cli, config
 from pom_cli.checks import KINDS
 from pom_cli.cli import COMMANDS
+from pom_cli.settings.table import Table
 
 CODE = ROOT / "pom_cli"
 README = ROOT / "README.md"
@@ -264,6 +265,25 @@ def test_the_readme_s_toml_loads() -> None:
         text = without_kinds_to_come(block.replace("[targets.shop.", "[targets.makenotwork."))
         text = text.replace("[targets.makenotwork.", "[targets.shop.")
         config.parse(text, Path("/x/pom.toml"), {"HOME": "/home/ops", "POM_POSTMARK_TOKEN": "x"})
+
+
+@pytest.mark.skipif(not README.exists(), reason="no README yet")
+def test_every_key_of_the_config_stands_in_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[tuple[str, str]] = set()
+    finish = Table.finish
+
+    def noted(table: Table) -> None:
+        asked.update((table.path, key) for key in table.known if key != "interval" or table.path.count(".") < 2)
+        finish(table)
+
+    monkeypatch.setattr(Table, "finish", noted)
+    block = max(re.findall(r"(?ms)^```toml\n(.*?)^```", README.read_text(encoding="utf-8")), key=len)
+    config.parse(block, Path("/x/pom.toml"), {"HOME": "/home/ops", "POM_POSTMARK_TOKEN": "x"})
+    sections = {part.partition("]")[0]: part for part in re.split(r"(?m)^\[+", block)}
+    for path, key in {one for one in asked if not one[0].endswith(".runbook")}:  # its keys are the kinds of alert
+        nearest = max((head for head in sections if path.startswith(head)), key=len)
+        headed = any(head.startswith(f"{path}.{key}".strip(".")) for head in sections)
+        assert headed or re.search(rf"\b{key} = ", sections[nearest]), f"{path}.{key}"
 
 
 class TestStartUp:
