@@ -1,6 +1,7 @@
 """What the config tells about a notice's target, for the runbook's commands. Pure."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,9 +28,18 @@ def about(config: Config, name: str) -> dict[str, Any]:
         # What is about a peer is done over there, with the config of its own.
         facts |= {"config": str(config.path.absolute())}
     if not name:
-        # Something that concerns this monitor itself: any of its targets will do to try a name with.
-        facts |= {"host": next((target.site.host for target in config.targets.values()), "")}
+        # Something that concerns this monitor itself: any of its targets that has a name will do to try one with.
+        facts |= {"host": next((target.site.host for target in config.targets.values() if _named(target)), "")}
     return {key: value for key, value in facts.items() if value}
+
+
+def _named(target: Target) -> bool:
+    """Is it reached by a name, not by an IP address."""
+    try:
+        ip_address(target.site.host)
+    except ValueError:
+        return True
+    return False
 
 
 def _target(target: Target) -> dict[str, Any]:
@@ -57,4 +67,5 @@ def _target(target: Target) -> dict[str, Any]:
     facts["domain"] = getattr(settings.get("whois"), "domain", "")
     facts["test_ssh"] = getattr(settings.get("tests"), "ssh", "")
     facts["test_command"] = getattr(settings.get("tests"), "command", "")
+    facts["tests_elsewhere"] = "" if facts["test_command"] else "yes"
     return facts

@@ -174,7 +174,12 @@ SECTIONS: dict[str, Section] = {
             Step("If tests fail: investigate failures, check recent deploys, fix, re-run"),
             Step("If tests pass: suspect a flaky test or a shared resource (database, port, disk)"),
             Step("If it timed out: find the test that hangs, or raise its timeout in PoM config"),
-            Step("Store a new run, which ends this alert when it passes:", ("{pom:whole} test {target}",)),
+            Step(
+                "Store a new run, which ends this alert when it passes:",
+                ("{pom:whole} test {target}",),
+                lacking="tests_elsewhere",
+            ),
+            Step("Record a new run (pom test record), which ends this alert when it passes", having="tests_elsewhere"),
         ),
     ),
     "test-stale": Section(
@@ -184,7 +189,8 @@ SECTIONS: dict[str, Section] = {
             *_RUN_TESTS,
             Step("If tests fail: investigate failures, fix, re-run"),
             Step("If SSH test execution fails: check SSH key, connectivity, permissions"),
-            Step("Store a new run, which ends this alert:", ("{pom:whole} test {target}",)),
+            Step("Store a new run, which ends this alert:", ("{pom:whole} test {target}",), lacking="tests_elsewhere"),
+            Step("Record a new run (pom test record), which ends this alert", having="tests_elsewhere"),
         ),
     ),
     "peer-missing": Section(

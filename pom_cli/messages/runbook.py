@@ -38,10 +38,10 @@ def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
 
     Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar,
-    config, unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command, cors_url,
-    origin, method, headers (those that a preflight asks for), and the lists paths, records (`"name"` or `"name
-    TYPE"`) and hosts (`"host:port"`). What cannot be filled in is left out. `runbook` holds the operator's own
-    steps by alert, which are added, or stand instead.
+    config, unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command,
+    tests_elsewhere (PoM has no command for them), cors_url, origin, method, headers (those that a preflight asks
+    for), and the lists paths, records (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled
+    in is left out. `runbook` holds the operator's own steps by alert, which are added, or stand instead.
     """
     worlds = _worlds(facts)
     section = SECTIONS.get(alert)

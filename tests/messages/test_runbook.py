@@ -249,6 +249,13 @@ def test_tests_that_run_here_need_no_ssh() -> None:
     assert there[0] == "SSH into 192.0.2.7 and run tests manually:\n    ssh ci@192.0.2.7 'cd /srv/app && make test'"
 
 
+@pytest.mark.parametrize("alert", ["test-failed", "test-stale"])
+def test_tests_that_pom_has_no_command_for_are_recorded(alert: str) -> None:
+    steps = runbook.steps(alert, {"target": "shop", "tests_elsewhere": "yes"})
+    assert "pom test shop" not in "\n".join(steps)
+    assert steps[-1].startswith("Record a new run (pom test record), which ends this alert")
+
+
 def test_a_config_elsewhere_is_named_in_poms_own_commands() -> None:
     assert commands("config-broken", config="/srv/pom.toml")[0] == "pom --config /srv/pom.toml config check"
     assert commands("config-broken")[0] == "pom config check"
