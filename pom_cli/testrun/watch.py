@@ -40,7 +40,7 @@ def progress(name: str) -> Iterator[Listener]:
         now = time.monotonic()
         if terminal and now - written >= _EVERY_S:
             written = now
-            told = f"{name}: running for {short(timedelta(seconds=now - begun))}, {count} lines; {newest}"
+            told = told_of(name, timedelta(seconds=now - begun), count, newest)
             _write(_CLEAR + told[: shutil.get_terminal_size().columns - 1])
 
     try:
@@ -48,6 +48,12 @@ def progress(name: str) -> Iterator[Listener]:
     finally:
         if terminal:
             _write(_CLEAR)
+
+
+def told_of(name: str, since: timedelta, count: int, newest: str) -> str:
+    """`shop: running for 5 s, 12 lines; test_b PASSED`."""
+    lines = f"{count or 'no'} line{'' if count == 1 else 's'}"
+    return f"{name}: running for {short(since)}, {lines}{f'; {newest}' if newest else ''}"
 
 
 def _write(text: str) -> None:

@@ -294,6 +294,6 @@ class TestAsAProcess:
         os.close(theirs)
         assert process.returncode == 0
         assert out.decode().splitlines() == ["shop: exit 0, after 1 s", "shop tests: operational, 3 tests passed"]
-        assert "\r\x1b[Kshop: running for 0 s, 1 lines; test one" in shown
+        assert "\r\x1b[Kshop: running for 0 s, 1 line; test one" in shown
         assert shown.endswith("\r\x1b[K")
         assert "\n" not in shown
