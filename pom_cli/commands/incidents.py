@@ -7,10 +7,11 @@ import click
 from pom_cli import session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pom_cli.config import Config
+    from pom_cli.store.reading import Incident
 
 
 @click.command()
@@ -23,16 +24,17 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
 
     Example: pom incidents --since 7d
     """
-    from pom_cli.views import history
+    from pom_cli.views import history, overview
 
     loaded = session.config(context)
     now = session.now()
-    found = _look(loaded, history.since(since, now), limit, now)
+    kept = _look(loaded, history.since(since, now), limit)
+    found = [overview.incident_json(one, now) for one in kept]
     if as_json:
         session.print_json(found)
         return 0
-    for incident in found:
-        for line in _lines(incident):
+    for incident, one in zip(found, kept, strict=True):
+        for line in _lines(incident, [told.views for told in one.told]):
             click.echo(line)
     click.echo(_summary(found, history.back(since)))
     if len(found) == limit:
@@ -40,16 +42,17 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
     return 0
 
 
-def _look(loaded: "Config", begun: "datetime", limit: int, now: "datetime") -> list[dict[str, Any]]:
+def _look(loaded: "Config", begun: "datetime", limit: int) -> "list[Incident]":
     from pom_cli import store
     from pom_cli.views import history
 
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
-        return history.incidents(db, loaded, begun, limit, now) if db else []
+        return history.began(db, loaded, begun, limit) if db else []
 
 
-def _lines(incident: "Mapping[str, Any]") -> list[str]:
-    """`shop health: unreachable for 12 min, 2026-11-24 … to …: connection refused`, and a line for each notice."""
+def _lines(incident: "Mapping[str, Any]", views: "Sequence[Sequence[str]]") -> list[str]:
+    """`shop health: unreachable for 12 min, 2026-11-24 … to …: connection refused`, and a line for each notice, with
+    how the peers saw it then."""
     from datetime import timedelta
 
     from pom_cli.text import clean
@@ -61,17 +64,17 @@ def _lines(incident: "Mapping[str, Any]") -> list[str]:
     lasts = f"to {_local(incident['ended_at'])}" if incident["ended_at"] else "and still so"
     worst, summary = coloured(incident["worst"]), clean(incident["summary"])
     head = f"{name}: {worst} for {took}, {_local(incident['started_at'])} {lasts}: {summary}"
-    return [head, *(f"  {_notice(notice)}" for notice in incident["notices"])]
+    return [head, *(f"  {_notice(*one)}" for one in zip(incident["notices"], views, strict=True))]
 
 
-def _notice(notice: "Mapping[str, Any]") -> str:
-    """`new at …, told ops@example.com at …`."""
+def _notice(notice: "Mapping[str, Any]", views: "Sequence[str]") -> str:
+    """`new at …, told ops@example.com at …; astra: unreachable too (40 s ago)`."""
     from pom_cli.text import clean
 
     told = "not delivered"
     if notice["delivered_at"]:
         told = f"told {clean(', '.join(notice['recipients']), 400)} at {_local(notice['delivered_at'])}"
-    return f"{notice['reason']} at {_local(notice['at'])}, {told}"
+    return "; ".join([f"{notice['reason']} at {_local(notice['at'])}, {told}", *(clean(view, 120) for view in views)])
 
 
 def _summary(found: list[dict[str, Any]], back: str) -> str:

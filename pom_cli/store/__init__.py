@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pom_cli.errors import StoreError
 
-VERSION = 1  # of the schema; one more with each release that migrates
+VERSION = 2  # of the schema; one more with each release that migrates
 BUSY_MS = 10_000
 
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")

@@ -148,9 +148,11 @@ def add_notice(db: sqlite3.Connection, notice: Notice, message: str | None, inci
         to_ms(notice.since),
         json.dumps(notice.subjects, ensure_ascii=False),
         notice.summary,
+        json.dumps([str(view) for view in notice.facts.get("views") or ()], ensure_ascii=False),
     )
     db.execute(
-        "INSERT INTO notices (id, at, message, incident, target, alert, reason, before, now, since, subjects, summary)"
+        "INSERT INTO notices"
+        " (id, at, message, incident, target, alert, reason, before, now, since, subjects, summary, views)"
         f" VALUES ({','.join('?' * len(row))})",
         row,
     )

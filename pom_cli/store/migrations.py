@@ -95,4 +95,8 @@ def apply(db: sqlite3.Connection) -> None:
             if statement.strip():
                 database.execute(statement)
 
+    @migrations()
+    def how_peers_saw_it(database: Database) -> None:
+        database.execute("ALTER TABLE notices ADD COLUMN views TEXT NOT NULL DEFAULT '[]'")
+
     migrations.apply(Database(db, execute_plugins=False))

@@ -98,6 +98,7 @@ class Told:
     at: datetime
     delivered_at: datetime | None  # when the first recipient had it
     recipients: tuple[str, ...]  # those who had it
+    views: tuple[str, ...] = ()  # how the peers saw the target then, a line each
 
 
 @dataclass(frozen=True)
@@ -142,16 +143,20 @@ def incidents(db: sqlite3.Connection, since: datetime, only: Iterable[int] | Non
 
 
 def _told(db: sqlite3.Connection, numbers: list[int]) -> dict[int, list[Told]]:
+    # A file that this release has not written to yet is one of the release before.
+    views = "views" if any(row[1] == "views" for row in db.execute("PRAGMA table_info(notices)")) else "'[]'"
     rows = db.execute(
         "SELECT incident, reason, at, (SELECT min(delivered_at) FROM outbox WHERE outbox.message = notices.message),"
         " (SELECT json_group_array(recipient) FROM outbox WHERE outbox.message = notices.message"
-        " AND state = 'delivered') FROM notices WHERE incident IN (SELECT value FROM json_each(?)) ORDER BY at",
+        f" AND state = 'delivered'), {views} FROM notices"
+        " WHERE incident IN (SELECT value FROM json_each(?)) ORDER BY at",
         (json.dumps(numbers),),
     )
     found: dict[int, list[Told]] = {}
-    for incident, reason, at, delivered, recipients in rows:
+    for incident, reason, at, delivered, recipients, seen in rows:
         when = None if delivered is None else from_ms(delivered)
-        found.setdefault(incident, []).append(Told(reason, from_ms(at), when, tuple(json.loads(recipients))))
+        told = Told(reason, from_ms(at), when, tuple(json.loads(recipients)), tuple(json.loads(seen)))
+        found.setdefault(incident, []).append(told)
     return found
 
 

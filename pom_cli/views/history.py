@@ -80,8 +80,12 @@ def incidents(
     db: sqlite3.Connection, config: Config, begun: datetime, limit: int, now: datetime
 ) -> list[dict[str, Any]]:
     """`/api/incidents`: what lasted into or began after `begun`, newest first."""
-    numbers = timeline.incidents(db, begun, partial(overview.configured, config), limit)
-    return [overview.incident_json(one, now) for one in reading.incidents(db, begun, numbers)]
+    return [overview.incident_json(one, now) for one in began(db, config, begun, limit)]
+
+
+def began(db: sqlite3.Connection, config: Config, begun: datetime, limit: int) -> list[reading.Incident]:
+    """The incidents that lasted into or began after `begun`, newest first, of what the config names."""
+    return reading.incidents(db, begun, timeline.incidents(db, begun, partial(overview.configured, config), limit))
 
 
 def mean_time_to_recover(found: list[dict[str, Any]]) -> timedelta | None:

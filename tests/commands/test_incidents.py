@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from api_server import load, see
@@ -11,7 +12,9 @@ from conftest import Pom
 from scene import Scene
 from web_server import WebServer, answer
 
-from pom_cli.model import ERROR, UNREACHABLE
+from pom_cli import store
+from pom_cli.model import ERROR, OPERATIONAL, UNREACHABLE, Notice
+from pom_cli.store import alerts
 
 
 def test_what_broke_when_how_long_and_who_was_told(pom: Pom, tmp_path: Path) -> None:
@@ -47,6 +50,20 @@ def test_one_that_lasts_and_of_which_nobody_knows(pom: Pom, tmp_path: Path) -> N
     assert pom("--config", loaded.path, "incidents", "--limit", "1").complaints == [
         "pom: there may be more than 1; see --limit"
     ]
+
+
+def test_how_the_peers_saw_it_stands_behind_the_notice(pom: Pom, tmp_path: Path) -> None:
+    loaded = load(tmp_path)
+    see(loaded, "shop", ERROR, ago="600s")
+    db = store.open_(loaded.instance.data_dir / "pom.db")
+    at = datetime.now(UTC)
+    seen = {"views": ["astra: unreachable too (40 s ago)", "oslo: operational: perhaps our path"]}
+    alerts.add_notice(db, Notice("n1", "shop", "health", "new", OPERATIONAL, ERROR, at, at, "", facts=seen), None, 1)
+    db.close()
+    lines = pom("--config", loaded.path, "incidents").out.splitlines()
+    assert lines[1].endswith("; astra: unreachable too (40 s ago); oslo: operational: perhaps our path")
+    [found] = json.loads(pom("--config", loaded.path, "incidents", "--json").out)
+    assert list(found["notices"][0]) == ["reason", "at", "delivered_at", "recipients"]
 
 
 def test_none(pom: Pom, tmp_path: Path) -> None:
