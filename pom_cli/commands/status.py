@@ -1,6 +1,7 @@
 """pom status: is anything wrong, since when, and does anyone know; then the whole picture."""
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,15 @@ def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json
     signal.pthread_sigmask(signal.SIG_BLOCK, _RESIZED)  # from here on it is waited for
     while True:
         _show(_look(loaded, chosen, as_json), as_json, in_place=True)
+        _pause()
+
+
+def _pause() -> None:
+    """Until the next picture is due or, where the system can wait for that (macOS cannot), the window is resized."""
+    if hasattr(signal, "sigtimedwait"):
         signal.sigtimedwait(_RESIZED, _EVERY_S)
+    else:
+        time.sleep(_EVERY_S)
 
 
 def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
