@@ -1,11 +1,14 @@
 """The entry point: turns every way of ending into an exit code, a crash into 3."""
 
+import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 
 INTERRUPTED, NOBODY_READS = 130, 141  # as a shell says it of SIGINT and of SIGPIPE
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def main() -> None:
@@ -21,7 +24,9 @@ def main() -> None:
                 stream.flush()
     except BrokenPipeError:
         code = NOBODY_READS
-    except (OSError, ValueError):
+    except OSError as error:
+        code = _unwritten(error)
+    except ValueError:  # it was closed meanwhile
         code = 3
     # Not sys.exit: that waits for threads which hang in a look that was given up long ago.
     os._exit(code)
@@ -37,13 +42,31 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return NOBODY_READS  # `pom status | head`
+    except OSError as error:
+        # Files name themselves, and the database tells its own faults: this is what is printed, into a full disk.
+        return _unwritten(error) if error.errno in _FULL and error.filename is None else _crashed()
     # Python itself would exit with 1 here, which means that all went well and a target did not.
     except Exception:  # noqa: BLE001
-        import traceback
+        return _crashed()
 
-        traceback.print_exc()
-        print("pom: it crashed; that is a fault of PoM, not of a target", file=sys.stderr)  # noqa: T201
-        return 3
+
+def _crashed() -> int:
+    import traceback
+
+    traceback.print_exc()
+    _say("it crashed; that is a fault of PoM, not of a target")
+    return 3
+
+
+def _unwritten(error: OSError) -> int:
+    _say(f"its output cannot be written: {error.strerror}")
+    return 3
+
+
+def _say(line: str) -> None:
+    """To standard error, if that takes it: there is nowhere else to complain."""
+    with suppress(OSError, ValueError):
+        print(f"pom: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -217,10 +217,11 @@ class TestEnds:
         assert ran.stdout == "# pom.toml, with every default; secrets are masked\n"
         assert ran.stderr == "141\n"
 
-    def test_a_full_disk_under_the_output_is_pom_s_own_fault(self, pom_process: Pom) -> None:
+    @pytest.mark.parametrize("words", [("--version",), ("status",), ("config", "show")])
+    def test_a_full_disk_under_the_output_is_pom_s_own_fault(self, pom_process: Pom, words: tuple[str, ...]) -> None:
         with Path("/dev/full").open("w") as full:
-            ran = pom_process("--version", capture_output=False, stdout=full, stderr=subprocess.PIPE)
-        assert ran.code == 3
+            ran = pom_process(*words, config=SHOP, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        assert (ran.code, ran.err) == (3, "pom: its output cannot be written: No space left on device\n")
 
     def test_closed_outputs_are_no_crash(self, tmp_path: Path) -> None:
         (tmp_path / "pom.toml").write_text(SHOP)
