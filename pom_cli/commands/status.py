@@ -21,7 +21,7 @@ _RESIZED = {signal.SIGWINCH}
 
 @dataclass(frozen=True)
 class _Picture:
-    """The overview; and for people alone: who knows of its alerts, latency by hour, the kinds that are overdue."""
+    """The overview, the kinds that are overdue, and for people alone: who knows of its alerts, latency by hour."""
 
     found: Mapping[str, Any]
     known: "Known" = field(default_factory=dict)
@@ -44,7 +44,7 @@ def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json
     if not watch:
         picture = _look(loaded, chosen, as_json)
         _show(picture, as_json)
-        return _code(picture.found)
+        return _code(picture)
     signal.pthread_sigmask(signal.SIG_BLOCK, _RESIZED)  # from here on it is waited for
     while True:
         _show(_look(loaded, chosen, as_json), as_json, in_place=True)
@@ -72,11 +72,11 @@ def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
     try:
         with store.faults(path), store.snapshot(db):
             found = overview.status(db, loaded, now, names, latencies=as_json or table)
+            late = [kind for kind, run in overdue.runs(db, loaded, now).items() if run["overdue"]]
             if as_json:
-                return _Picture(found)
+                return _Picture(found, late=late)
             trends = overview.trends(db, loaded, now, names) if table else {}
-            runs = overdue.runs(db, loaded, now)
-            return _Picture(found, told.known(db, now), trends, [kind for kind, run in runs.items() if run["overdue"]])
+            return _Picture(found, told.known(db, now), trends, late)
     finally:
         db.close()
 
@@ -95,7 +95,9 @@ def _show(picture: _Picture, as_json: bool, in_place: bool = False) -> None:
             click.echo(line)
 
 
-def _code(found: Mapping[str, Any]) -> int:
+def _code(picture: _Picture) -> int:
+    """1 also where checks are overdue: that all was well some time ago is not that all is well."""
+    found = picture.found
     if any(alert["alert"] == "delivery-failed" for alert in found["alerts"]):
         return 3
-    return 0 if found["status"] == "operational" and not found["alerts"] else 1
+    return 0 if found["status"] == "operational" and not found["alerts"] and not picture.late else 1

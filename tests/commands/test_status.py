@@ -142,9 +142,11 @@ def test_the_first_line_says_that_what_it_tells_is_old(run: Run, monkeypatch: py
     run("check")
     later = session.now() + timedelta(hours=3)
     monkeypatch.setattr(session, "now", lambda: later)
-    lines = run("status")[1].splitlines()
+    code, out, _ = run("status")
+    lines = out.splitlines()
     assert lines[0] == "hetzner: all 2 operational; overdue: health"
     assert lines[-1] == "overdue: health; are the timers running? See pom doctor"
+    assert (code, run("status", "--json")[0]) == (1, 1), "that all was well is not that all is well"
 
 
 def test_an_instance_that_watches_peers_alone_says_so(pom: Pom, tmp_path: Path) -> None:
