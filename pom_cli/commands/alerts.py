@@ -42,21 +42,15 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
     from pom_cli.alerting import outbox
     from pom_cli.views import overview, told
 
-    path = loaded.instance.data_dir / "pom.db"
-    db = store.open_reader(path)
-    if db is None:
-        return [], {}, [], []
-    try:
-        with store.faults(path), store.snapshot(db):
-            found = overview.status(db, loaded, now, latencies=False)["alerts"]
-            return (
-                found,
-                told.known(db, now),
-                told.unsaid(db, partial(overview.configured, loaded)),
-                outbox.undelivered(db, loaded),
-            )
-    finally:
-        db.close()
+    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+        if db is None:
+            return [], {}, [], []
+        return (
+            overview.status(db, loaded, now, latencies=False)["alerts"],
+            told.known(db, now),
+            told.unsaid(db, partial(overview.configured, loaded)),
+            outbox.undelivered(db, loaded),
+        )
 
 
 def _show(found: list[dict[str, Any]], known: "Known", unsaid: list[str], rows: "list[Row]", now: "datetime") -> None:

@@ -34,14 +34,9 @@ def _look(loaded: "Config") -> dict[str, Any]:
     from pom_cli.mesh import view as mesh_view
 
     now = session.now()
-    path = loaded.instance.data_dir / "pom.db"
-    db = store.open_reader(path)
-    if db is None:
-        from pom_cli.store import migrations
-
-        db = migrations.nothing()
-    try:
-        with store.faults(path), store.snapshot(db):
+    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+        if db is not None:
             return mesh_view.mesh(db, loaded, now)
-    finally:
-        db.close()
+    from pom_cli.store import migrations
+
+    return mesh_view.mesh(migrations.nothing(), loaded, now)

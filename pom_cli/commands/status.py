@@ -65,20 +65,15 @@ def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
     from pom_cli.views import overview, told
 
     now, table = session.now(), session.on_terminal()
-    path = loaded.instance.data_dir / "pom.db"
-    db = store.open_reader(path)
-    if db is None:
-        return _Picture(overview.empty(loaded, now, names))
-    try:
-        with store.faults(path), store.snapshot(db):
-            found = overview.status(db, loaded, now, names, latencies=as_json or table)
-            late = [kind for kind, run in overdue.runs(db, loaded, now).items() if run["overdue"]]
-            if as_json:
-                return _Picture(found, late=late)
-            trends = overview.trends(db, loaded, now, names) if table else {}
-            return _Picture(found, told.known(db, now), trends, late)
-    finally:
-        db.close()
+    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+        if db is None:
+            return _Picture(overview.empty(loaded, now, names))
+        found = overview.status(db, loaded, now, names, latencies=as_json or table)
+        late = [kind for kind, run in overdue.runs(db, loaded, now).items() if run["overdue"]]
+        if as_json:
+            return _Picture(found, late=late)
+        trends = overview.trends(db, loaded, now, names) if table else {}
+        return _Picture(found, told.known(db, now), trends, late)
 
 
 def _show(picture: _Picture, as_json: bool, in_place: bool = False) -> None:

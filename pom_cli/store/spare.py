@@ -64,8 +64,12 @@ class Database:
             if self.path.exists() or self.path.name == _MEMORY:
                 raise error  # the spare itself fails: there is nothing left to try
             # Another run could write the main file, and took over what this one had put into the spare.
+            self.path, self.fault = self.main, ""
             self.db.close()
-            self.path, self.db, self.fault = self.main, store.open_(self.main), ""
+            try:
+                self.db = store.open_(self.main)
+            except StoreError as again:
+                self._fall_back(again)
             return
         self.fault = str(error)
         if hasattr(self, "db"):
@@ -88,6 +92,8 @@ class Database:
         if path is None or not (number := _number(path)):
             return
         try:
+            if _is_damaged(path):  # known before, for an error while it is read would be taken for one of the main file
+                raise DamagedError(f"{path}: damaged")
             spare = store.open_(path)
         except StoreError as error:
             # It holds what was seen while the main file could not be written: it is kept for a person to look at.

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -141,6 +140,44 @@ def test_what_is_written_to_the_spare_while_it_is_taken_over_is_not_lost(scene: 
     assert scene.rows("SELECT text FROM texts WHERE used_on = 1") == [("meanwhile",)]
 
 
+def test_a_spare_that_is_damaged_is_kept_apart_and_the_main_file_is_not_blamed(scene: Scene) -> None:
+    scene.run()
+    shutil.move(scene.path, scene.path.with_name("kept"))
+    scene.path.mkdir()
+    assert scene.run().faults
+    [spare] = (scene.folder / "run").glob("pom-*.db")
+    db = sqlite3.connect(spare)
+    page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'states'").fetchone()[0]
+    size = db.execute("PRAGMA page_size").fetchone()[0]
+    db.close()
+    with spare.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"no page of a table" * 50)
+    scene.path.rmdir()
+    shutil.move(scene.path.with_name("kept"), scene.path)
+    [fault] = scene.run().faults
+    assert str(spare) in fault and "could not be taken over" in fault
+    assert spare.with_suffix(".damaged").exists()
+    assert list(scene.path.parent.glob("pom.db.damaged-*")) == []
+    assert scene.run().faults == ()
+
+
+def test_a_run_that_can_go_back_to_neither_file_takes_a_fresh_spare(scene: Scene) -> None:
+    scene.run()
+    shutil.move(scene.path, scene.path.with_name("kept"))
+    scene.path.mkdir()
+    slow = Database(scene.path, scene.environ)
+    scene.path.rmdir()
+    shutil.move(scene.path.with_name("kept"), scene.path)
+    Database(scene.path, scene.environ).close()
+    shutil.move(scene.path, scene.path.with_name("kept"))
+    scene.path.mkdir()
+    slow.write(lambda db: db.execute("INSERT INTO texts (text, used_on) VALUES ('after', 1)"))
+    assert slow.fault and slow.path != scene.path
+    assert slow.read(lambda db: db.execute("SELECT count(*) FROM texts WHERE used_on = 1").fetchone()) == (1,)
+    slow.close()
+
+
 def test_a_damaged_file_is_set_aside_under_another_name_and_never_overwritten(
     scene: Scene, web: WebServer, postmark: PostmarkServer
 ) -> None:
@@ -237,19 +274,17 @@ def test_a_folder_that_others_may_write_is_no_place_for_the_spare(tmp_path: Path
 
 
 def test_a_full_disk_that_holds_tmp_too_still_leaves_the_runtime_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, small_disk: SmallDisk, web: WebServer, postmark: PostmarkServer
 ) -> None:
-    from pom_cli.store.spare import spare_path
-
-    def full() -> str:
-        raise FileNotFoundError("No usable temporary directory found")
-
-    monkeypatch.setattr(tempfile, "gettempdir", full)
-    own = tmp_path / "run"
-    own.mkdir(mode=0o700)
-    found = spare_path(tmp_path / "pom.db", {"XDG_RUNTIME_DIR": str(own)}, make=True)
-    assert found is not None
-    assert found.parent == own
+    tmp = scene.folder / "data" / "tmp"
+    tmp.mkdir(parents=True)
+    scene.environ["TMPDIR"] = str(tmp)
+    scene.run()
+    small_disk.fill()
+    web.on("/", answer(500))
+    for _ in range(3):
+        assert scene.run("1m").faults
+    assert len(postmark.accepted) == 1, "the spare beside them remembers what was announced"
 
 
 def test_a_folder_for_temporary_files_that_is_not_there_leaves_the_usual_one(tmp_path: Path) -> None:
