@@ -114,7 +114,7 @@ PURE = {
     "messages.runbook": {"model", "messages.procedures", "text"},
     "messages.wording": {"model", "messages.runbook", "text", "times"},
     "messages.compose": {"", "messages", "model", "messages.runbook", "text", "times", "messages.wording"},
-    "messages.facts": {"checks", "cors.rules", "config", "model"},
+    "messages.facts": {"checks", "config", "model"},
     "mesh.beats": {"model", "mesh.answer", "times"},
     "mesh.answer": {"model", "alerting.silences", "text", "times"},
 }

@@ -53,6 +53,11 @@ class Settings:
     def budget(self) -> float:
         return self.attempts * (1 + len(self.refuse)) * self.timeout_s + (self.attempts - 1) * self.pause_s
 
+    @property
+    def unsafe(self) -> tuple[str, ...]:
+        """The headers that its preflight asks for."""
+        return Asked(self.origin, headers=self.headers).unsafe
+
 
 @dataclass(frozen=True)
 class Seen:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from pom_cli import checks
 from pom_cli.config import Config, Target
-from pom_cli.cors.rules import Asked
 from pom_cli.model import Notice
 
 
@@ -59,7 +58,7 @@ def _target(target: Target) -> dict[str, Any]:
         f"{prefix}{name}": getattr(cors, name, "")
         for name, prefix in (("url", "cors_"), ("origin", ""), ("method", ""))
     }
-    facts["headers"] = ",".join(Asked("", headers=getattr(cors, "headers", ())).unsafe)
+    facts["headers"] = ",".join(getattr(cors, "unsafe", ()))
     facts["runbook"] = target.runbook
     for kind, fact in (("routes", "paths"), ("dns", "records"), ("tls", "hosts")):
         if kind in settings:
