@@ -23,16 +23,9 @@ REFUSED = ["550 5.7.1 No"] * 9
 
 
 @pytest.fixture
-def web() -> Iterator[WebServer]:
-    with WebServer() as server:
-        server.on("/", answer(500))
-        yield server
-
-
-@pytest.fixture
-def postmark() -> Iterator[PostmarkServer]:
-    with PostmarkServer(token="right") as server:
-        yield server
+def web(server: WebServer) -> WebServer:
+    server.on("/", answer(500))
+    return server
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ health = {{ attempts = 1, timeout = "1s" }}
 
 
 def right_token(scene: Scene) -> None:
-    scene.environ["POM_POSTMARK_TOKEN"] = "right"
+    scene.environ["POM_POSTMARK_TOKEN"] = "token"
     scene.configure(scene.toml)
 
 
