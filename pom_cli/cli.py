@@ -47,7 +47,7 @@ class Lazy(click.Group):
 
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from pom_cli.settings.table import nearest, shown
+            from pom_cli.toml.table import nearest, shown
 
             raise click.UsageError(f"{shown(args[0])} is not a command{nearest(args[0], COMMANDS)}", context)
         return super().resolve_command(context, args)

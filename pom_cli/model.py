@@ -182,3 +182,55 @@ class Outcome:
     permanent: bool = False
     unsure: bool = False  # no answer came: it may have been taken all the same
     retry_after_s: int | None = None
+
+
+def down(health: State | None) -> bool:
+    """Is this health known to be unreachable or in error."""
+    return health is not None and health.known in (UNREACHABLE, ERROR)
+
+
+@dataclass(frozen=True)
+class Silence:
+    """One silence by hand. `kind` "" is every kind. It ends at `until`, or when it was lifted."""
+
+    id: str
+    target: str
+    kind: str
+    since: datetime
+    until: datetime
+    reason: str = ""
+    lifted_at: datetime | None = None
+
+    def covers(self, now: datetime) -> bool:
+        """Is it in force at this moment."""
+        end = self.until if self.lifted_at is None else min(self.until, self.lifted_at)
+        return self.since <= now < end
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """One test run of a target. `reason` says why it has no end of its own.
+
+    With an exit code it was made, and its time limit ended it; without one nothing is known of the tests.
+    """
+
+    id: int  # random, so that it means the same in any database
+    target: str
+    started_at: datetime
+    ended_at: datetime
+    exit: int | None = None  # the command's own, or TIMED_OUT; None where it was recorded, or could not be made
+    passed: int | None = None  # None: nothing told
+    failed: int | None = None
+    failing: tuple[str, ...] = ()
+    reason: str = ""
+    log: str = ""  # the end of the output, printable
+
+    @property
+    def made(self) -> bool:
+        """Does it tell anything of the tests."""
+        return not self.reason or self.exit is not None
+
+    @property
+    def failed_tests(self) -> bool:
+        """Do tests fail, by their number or by the exit code: one of 0 may be that of a pipe or of what came after."""
+        return bool(self.failed) or self.exit not in (None, 0)

@@ -11,20 +11,20 @@ from functools import partial
 from typing import Any
 
 from pom_cli import checks
-from pom_cli.alerting import cover, evidence
+from pom_cli.alerting import config_broken, cover
+from pom_cli.alerting import offline as evidence
+from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.delivery import deliver
-from pom_cli.alerting.evidence import Network
-from pom_cli.alerting.settle import Case, settle
-from pom_cli.alerting.silences import Quiet, silenced
+from pom_cli.alerting.offline import Network
+from pom_cli.alerting.overdue import limit
 from pom_cli.alerting.states import advance, condition, without_network
 from pom_cli.config import Config
+from pom_cli.config.silences import Quiet, silenced
+from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
-from pom_cli.looks import Job, Look, judge, look
+from pom_cli.jobs import Job, Look, judge, look
 from pom_cli.mesh import vantage
-from pom_cli.mesh.overdue import limit
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice
-from pom_cli.settings import standby
-from pom_cli.settings.targets import Target, explained_by
 from pom_cli.store import results, runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.results import Record, Stored
@@ -181,7 +181,7 @@ def _cases(
         looks.setdefault((job.target.name, job.kind), {})[one.key.subject] = one
     health = {key.target: have.state for key, have in stored.items() if key.kind == "health"}
     health |= {one.key.target: one.state for _, one in records if one.key.kind == "health"}
-    cases = standby.cases(config) + _network_cases(config, records, network)
+    cases = config_broken.cases(config) + _network_cases(config, records, network)
     quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
     for (name, kind), subjects in looks.items():
         states = {subject: one.state for subject, one in subjects.items()}

@@ -10,16 +10,16 @@ import click
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
-    from pom_cli.settings.targets import Target
+    from pom_cli.config.targets import Target
     from pom_cli.store.spare import Database
 
 
 def config(context: click.Context) -> "Config":
     """The config in use. Raises UsageError or ConfigError."""
     from pom_cli import config
-    from pom_cli.settings import places
+    from pom_cli.toml import paths
 
-    return config.load(places.find(context.obj, os.environ), os.environ)
+    return config.load(paths.find(context.obj, os.environ), os.environ)
 
 
 def config_for_timer(context: click.Context) -> "Config":
@@ -28,24 +28,25 @@ def config_for_timer(context: click.Context) -> "Config":
     Its `broken` then says what is wrong, which is complained of here. Raises UsageError or ConfigError where no such
     copy is there.
     """
-    from pom_cli import owner
-    from pom_cli.settings import places, standby
+    from pom_cli import privileges
+    from pom_cli.alerting import config_broken
+    from pom_cli.toml import paths
 
-    loaded = standby.load(places.find(context.obj, os.environ), os.environ)
-    owner.become(loaded.instance.data_dir)
+    loaded = config_broken.load(paths.find(context.obj, os.environ), os.environ)
+    privileges.become(loaded.instance.data_dir)
     complain(loaded.broken or ())
     if loaded.broken:
         complain(["the config is broken: working with the last one that loaded well"])
-    complain(filter(None, [standby.keep(loaded, os.environ)]))
+    complain(filter(None, [config_broken.keep(loaded, os.environ)]))
     return loaded
 
 
 def database(loaded: "Config") -> "Database":
     """The database in use, made on first use. From here on root is the user to whom its folder belongs."""
-    from pom_cli import owner
+    from pom_cli import privileges
     from pom_cli.store.spare import Database
 
-    owner.become(loaded.instance.data_dir)
+    privileges.become(loaded.instance.data_dir)
     return Database(loaded.instance.data_dir / "pom.db", os.environ)
 
 
@@ -80,7 +81,7 @@ def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
     for name in listed:
         if name not in loaded.targets:
             from pom_cli.errors import UsageError
-            from pom_cli.settings.table import nearest, shown
+            from pom_cli.toml.table import nearest, shown
 
             raise UsageError(f"{shown(name)} is not a target{nearest(name, loaded.targets)}")
     return [loaded.targets[name] for name in listed] or list(loaded.targets.values())

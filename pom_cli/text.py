@@ -1,6 +1,7 @@
 """Text made safe: what comes from outside cut to one printable line, what may be a secret hidden."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 # Not compiled before they are needed: that takes longer than to read this file.
@@ -69,3 +70,10 @@ def _without_value(found: re.Match[str]) -> str:
     name = found[2]
     hidden = names_a_secret(name) or name.lower() in ("key", "auth", "sig", "signature")
     return f"{found[1]}{name}={HIDDEN}" if hidden else found[0]
+
+
+def listed(items: Iterable[str], most: int = 3) -> str:
+    """`a; b; c; 4 more`."""
+    found = list(items)
+    more = [f"{len(found) - most} more"] if len(found) > most else []
+    return "; ".join(found[:most] + more)

@@ -14,15 +14,15 @@ from typing import Any
 
 from pom_cli import config, store
 from pom_cli.alerting.states import advance
-from pom_cli.api.application import Application
-from pom_cli.api.reader import Source
-from pom_cli.api.server import Serving
 from pom_cli.config import Config
 from pom_cli.model import OPERATIONAL, Condition, Finding, Key, Status, Verdict
+from pom_cli.report.overview import holds_ms
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import results
 from pom_cli.store.results import Record
-from pom_cli.views.overview import holds_ms
+from pom_cli.web.application import Application
+from pom_cli.web.reader import Source
+from pom_cli.web.server import Serving
 
 TOKEN = "right-token"
 TOML = """

@@ -20,7 +20,7 @@ from postmark_server import PostmarkServer
 from web_server import WebServer, answer
 
 from pom_cli import cli
-from pom_cli.settings import places
+from pom_cli.toml import paths
 
 ROOT = Path(__file__).parent.parent
 OURS = ("POM_", "_POM_", "XDG_")
@@ -105,7 +105,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / ".local/share"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    monkeypatch.setattr(places, "ETC", tmp_path / "etc" / "pom" / "pom.toml")
+    monkeypatch.setattr(paths, "ETC", tmp_path / "etc" / "pom" / "pom.toml")
     return home
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from pom_cli.probe import net
-from pom_cli.probe.faults import Fault, NoAnswer
+from pom_cli.net import net
+from pom_cli.net.faults import Fault, NoAnswer
 
 
 def name_servers(monkeypatch: pytest.MonkeyPatch, places: Mapping[tuple[str, int], int]) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pom_cli import checks, config, store
 from pom_cli.alerting import states
-from pom_cli.alerting.settle import Case, settle
+from pom_cli.alerting.announce import Case, settle
 from pom_cli.config import Config
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Status, Verdict
+from pom_cli.report.overview import holds_ms
 from pom_cli.store import results, runs
 from pom_cli.store.results import Record
-from pom_cli.views.overview import holds_ms
 
 NOW = datetime(2026, 11, 24, 7, 42, tzinfo=UTC)
 STEP = timedelta(minutes=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pom_cli.model import OPERATIONAL, Status
-from pom_cli.page.model import Day, Picture, System, Uptime
+from pom_cli.web.page.model import Day, Picture, System, Uptime
 
 NOW = datetime(2026, 11, 24, 7, 42, 9, tzinfo=UTC)
 DAY_MS = 86_400_000.0

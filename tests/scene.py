@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pom_cli import config, looks, pipeline
+from pom_cli import config, jobs, pipeline
 from pom_cli.config import Config
 from pom_cli.pipeline import Report
 from pom_cli.store.spare import Database
@@ -36,7 +36,7 @@ class Scene:
         targets = [target for name, target in self.config.targets.items() if not only or name in only]
         database = Database(self.path, self.environ)
         try:
-            return pipeline.run(self.config, looks.jobs_of(targets, kinds), database, self.now)
+            return pipeline.run(self.config, jobs.jobs_of(targets, kinds), database, self.now)
         finally:
             database.close()
 

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from pom_cli import config
 from pom_cli.checks import KINDS
-from pom_cli.config import Config
+from pom_cli.config import Config, show
+from pom_cli.config.targets import site_of
 from pom_cli.errors import ConfigError, UsageError
-from pom_cli.settings import shown
-from pom_cli.settings.targets import site_of
 
 DATA = Path(__file__).parent / "data"
 ENV = {"HOME": "/home/ops"}
@@ -448,7 +447,7 @@ CONFIGS = st.fixed_dictionaries(
 @given(CONFIGS)
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_whatever_toml_can_say_gives_a_config_or_its_mistakes_in_short_lines(tree: dict[str, Any]) -> None:
-    text = shown.toml(hushed(tree))
+    text = show.toml(hushed(tree))
     try:
         loaded = parse(text)
     except ConfigError as error:
@@ -456,8 +455,8 @@ def test_whatever_toml_can_say_gives_a_config_or_its_mistakes_in_short_lines(tre
             assert problem.isprintable() and len(problem) < 500
             assert "hu5h" not in problem
     else:
-        effective = shown.effective(loaded)
-        assert "hu5h" not in shown.toml(effective) + json.dumps(shown.as_json(effective), allow_nan=False)
+        effective = show.effective(loaded)
+        assert "hu5h" not in show.toml(effective) + json.dumps(show.as_json(effective), allow_nan=False)
 
 
 def hushed(tree: Any, of_names: bool = False) -> Any:

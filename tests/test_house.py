@@ -18,7 +18,7 @@ from test_config import without_kinds_to_come
 from pom_cli import cli, config
 from pom_cli.checks import KINDS
 from pom_cli.cli import COMMANDS
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 CODE = ROOT / "pom_cli"
 README = ROOT / "README.md"

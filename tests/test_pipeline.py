@@ -17,7 +17,7 @@ from postmark_server import PostmarkServer
 from scene import START, Scene
 from web_server import WebServer, answer
 
-from pom_cli.alerting.silences import Silence
+from pom_cli.model import Silence
 from pom_cli.store import silences
 from pom_cli.store.spare import Database
 from pom_cli.times import local, utc

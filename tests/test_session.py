@@ -5,7 +5,7 @@ import pytest
 
 from pom_cli import config, session
 from pom_cli.errors import UsageError
-from pom_cli.settings.places import ETC
+from pom_cli.toml.paths import ETC
 
 TOML = "".join(f'[targets.{name}]\nurl = "https://{name}.example"\n' for name in ("shop", "blog"))
 

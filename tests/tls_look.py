@@ -12,7 +12,7 @@ from web_server import WebServer
 
 from pom_cli.checks import tls
 from pom_cli.model import Finding, Past, Status
-from pom_cli.probe import net
+from pom_cli.net import net
 
 SOON = 0.4  # seconds: a deadline that the test waits for
 LONG = 20.0  # seconds: one that it must never wait for

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from pom_cli import checks
-from pom_cli.model import ERROR, UNREACHABLE, State
-from pom_cli.settings.targets import Target, explained_by
+from pom_cli.config.targets import Target, explained_by
+from pom_cli.model import State, down
 
 
 def held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]) -> str:
@@ -19,8 +19,3 @@ def held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], h
         if explained and any(down(health.get(name)) for name in explained_by(target.name, targets) - {target.name})
         else ""
     )
-
-
-def down(health: State | None) -> bool:
-    """Is this health known to be unreachable or in error."""
-    return health is not None and health.known in (UNREACHABLE, ERROR)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from pom_cli.alerting import outbox
-from pom_cli.alerting.settle import Case, settle
+from pom_cli.alerting.announce import Case, settle
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, Notice

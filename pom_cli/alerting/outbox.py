@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pom_cli import channels
-from pom_cli.alerting.states import listed
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, Condition, Mail, Outcome
 from pom_cli.store import outbox as rows
-from pom_cli.text import clean
+from pom_cli.text import clean, listed
 
 if TYPE_CHECKING:
     from pom_cli.store.spare import Database

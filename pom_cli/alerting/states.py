@@ -1,19 +1,11 @@
 """Pure: previous state + finding → new state; states of one target → the condition of each kind of alert."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from pom_cli.model import (
-    OPERATIONAL,
-    SEVERITY,
-    UNKNOWN,
-    Condition,
-    Finding,
-    State,
-    Verdict,
-    worst,
-)
+from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Condition, Finding, State, Verdict, worst
+from pom_cli.text import listed
 
 
 def advance(previous: State | None, finding: Finding, at: datetime) -> State:
@@ -89,10 +81,3 @@ def _summary(verdicts: Mapping[str, Verdict], total: int) -> str:
     if all(verdict.status is OPERATIONAL for _, verdict in ranked):
         return f"all {total} are well"
     return f"{len(ranked)} of {total}: " + listed(f"{subject}: {verdict.summary}" for subject, verdict in ranked)
-
-
-def listed(items: Iterable[str], most: int = 3) -> str:
-    """`a; b; c; 4 more`."""
-    found = list(items)
-    more = [f"{len(found) - most} more"] if len(found) > most else []
-    return "; ".join(found[:most] + more)

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from pom_cli.model import Mail, Outcome
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 CHANNELS = {
     "postmark": "Postmark's HTTP API",

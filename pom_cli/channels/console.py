@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
-from pom_cli.settings.table import Table
 from pom_cli.text import clean, printable
+from pom_cli.toml.table import Table
 
 SECRET = ""
 

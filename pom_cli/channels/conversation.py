@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pom_cli.frozen import dataclass
-from pom_cli.probe.net import Deadline, NoAnswer, connect, fault_of, start_tls
+from pom_cli.net.net import Deadline, NoAnswer, connect, fault_of, start_tls
 from pom_cli.text import clean, hide
 
 if TYPE_CHECKING:

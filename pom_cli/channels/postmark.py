@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.channels.request import Answer, Request, Unanswered, ask
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
-from pom_cli.probe.net import Deadline
-from pom_cli.settings.table import Table
+from pom_cli.net.net import Deadline
 from pom_cli.text import clean, hide
+from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
     import requests

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from pom_cli.frozen import dataclass
-from pom_cli.probe.net import Deadline, fault_of
+from pom_cli.net.net import Deadline, fault_of
 
 if TYPE_CHECKING:
     import requests

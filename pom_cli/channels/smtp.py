@@ -10,9 +10,9 @@ from pom_cli.channels.conversation import Refused, Talk, close, expect, open_, r
 from pom_cli.channels.letter import address, letter
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
-from pom_cli.probe.deadline import Deadline
-from pom_cli.settings.table import Table, idna
+from pom_cli.net.deadline import Deadline
 from pom_cli.text import clean
+from pom_cli.toml.table import Table, idna
 
 SECRET = "POM_SMTP_PASSWORD"  # noqa: S105 - the variable's name, not its value
 IMPLICIT_TLS_PORT = 465  # RFC 8314, 3.3

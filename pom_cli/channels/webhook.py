@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from pom_cli.channels.request import Answer, Request, Unanswered, ask
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
-from pom_cli.probe.net import Deadline
-from pom_cli.settings.table import Table
+from pom_cli.net.net import Deadline
+from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
     import requests

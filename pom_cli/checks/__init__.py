@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Finding, Past, State
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 KINDS = {
     "health": "an HTTP request that must answer as expected, and its latency",

@@ -6,20 +6,18 @@ from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pom_cli.checks import Site
+from pom_cli.checks import Site, expect, http_settings
+from pom_cli.checks.drift import Drift, Rule, assess, describe
+from pom_cli.checks.expect import Expected
+from pom_cli.checks.outcome import Outcome, figures, status_of, summarize, where, without_query
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
-from pom_cli.probe import expect
-from pom_cli.probe.drift import Drift, Rule, assess, describe
-from pom_cli.probe.expect import Expected
-from pom_cli.probe.faults import EXPIRED, Fault
-from pom_cli.probe.outcome import Outcome, figures, status_of, summarize, where, without_query
-from pom_cli.settings import web_table
-from pom_cli.settings.table import Table
+from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.text import clean
+from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
-    from pom_cli.probe.exchange import Answer
+    from pom_cli.net.exchange import Answer
 
 ALERTS = ("health", "latency-drift")
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # health is what explains the others
@@ -63,17 +61,17 @@ def adhoc(site: Site) -> bool:
 
 def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `health` table."""
-    url = web_table.url(table, site)
+    url = http_settings.url(table, site)
     return Settings(
         url=url,
         timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
         attempts=table.integer("attempts", 2, 1, 10),
         expected=expect.parse(table),
-        headers=web_table.headers(table),
+        headers=http_settings.headers(table),
         verify=site.verify,
         ca_file=site.ca_file,
         drift=_drift(table),
-        tls_tells=site.tls and web_table.is_at(url, site),
+        tls_tells=site.tls and http_settings.is_at(url, site),
     )
 
 
@@ -91,8 +89,8 @@ def look(settings: Settings) -> Seen:
 
 
 def _ask(settings: Settings) -> Seen:
-    from pom_cli.probe.http import fetch
-    from pom_cli.probe.net import Deadline, NoAnswer
+    from pom_cli.net.http import fetch
+    from pom_cli.net.net import Deadline, NoAnswer
 
     expected = settings.expected
     try:
@@ -111,7 +109,7 @@ def _ask(settings: Settings) -> Seen:
 
 
 def _mismatch(answer: "Answer", expected: Expected) -> str | None:
-    from pom_cli.probe.http import header
+    from pom_cli.net.http import header
 
     return expect.mismatch(answer.body, answer.truncated, expected, header(answer.headers, "content-type") or "")
 

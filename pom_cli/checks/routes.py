@@ -7,16 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from pom_cli.alerting.cover import down
 from pom_cli.checks import Site
+from pom_cli.checks.http_settings import headers, on_site
+from pom_cli.checks.outcome import Outcome, phrase, told, where, without_query
 from pom_cli.frozen import dataclass
-from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict
-from pom_cli.probe.faults import EXPIRED, Fault
-from pom_cli.probe.lanes import longest
-from pom_cli.probe.outcome import Outcome, phrase, told, where, without_query
-from pom_cli.settings.table import Table
-from pom_cli.settings.web_table import headers, on_site
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict, down
+from pom_cli.net.faults import EXPIRED, Fault
+from pom_cli.net.lanes import longest
 from pom_cli.text import clean
+from pom_cli.toml.table import Table
 
 ALERTS = ("route",)
 COVERED: Mapping[str, Callable[[State], bool]] = {"route": down}
@@ -100,8 +99,8 @@ def look(settings: Settings) -> tuple[Seen, ...]:
 
 
 def _ask(settings: Settings, routes: Sequence[Route]) -> list[Outcome]:
-    from pom_cli.probe.http import place
-    from pom_cli.probe.lanes import Errand, walk
+    from pom_cli.net.http import place
+    from pom_cli.net.lanes import Errand, walk
 
     origin, _ = place(settings.root)
     errand = Errand(origin, settings.timeout_s, settings.headers, settings.verify, settings.ca_file)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pom_cli.config import Config
+    from pom_cli.report.delivery import Known
     from pom_cli.store.outbox import Row
-    from pom_cli.views.told import Known
 
 
 @click.group(invoke_without_command=True)
@@ -40,7 +40,8 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
 
     from pom_cli import store
     from pom_cli.alerting import outbox
-    from pom_cli.views import overview, told
+    from pom_cli.report import delivery as told
+    from pom_cli.report import overview
 
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
         if db is None:
@@ -54,7 +55,7 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
 
 
 def _show(found: list[dict[str, Any]], known: "Known", unsaid: list[str], rows: "list[Row]", now: "datetime") -> None:
-    from pom_cli.views import render
+    from pom_cli.report import render
 
     for line in [*render.alert_lines(found, known, now), *unsaid]:
         click.echo(line)
@@ -118,7 +119,7 @@ def test(context: click.Context, as_json: bool) -> int:
 
 
 def _tell(sent: "list[Row]", faults: tuple[str, ...], as_json: bool) -> int:
-    from pom_cli.views import render
+    from pom_cli.report import render
 
     if as_json:
         session.print_json({"outbox": [_row_json(row) for row in sent]})

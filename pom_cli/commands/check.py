@@ -10,14 +10,14 @@ import click
 from pom_cli import checks, session
 from pom_cli.checks import KINDS
 from pom_cli.errors import UsageError
-from pom_cli.settings.table import Table, http_url, nearest
 from pom_cli.text import without_passwords
+from pom_cli.toml.table import Table, http_url, nearest
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from pom_cli.config import Config
-    from pom_cli.looks import Job
+    from pom_cli.jobs import Job
     from pom_cli.model import Key
     from pom_cli.pipeline import Report
 
@@ -82,16 +82,16 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
     import os
     from functools import partial
 
-    from pom_cli import looks, pipeline
-    from pom_cli.alerting import outbox
-    from pom_cli.settings import standby
+    from pom_cli import jobs as looks
+    from pom_cli import pipeline
+    from pom_cli.alerting import config_broken, outbox
 
     database = session.database(loaded)
     if not due:
-        session.complain(filter(None, [standby.keep_by_hand(loaded, os.environ)]))
+        session.complain(filter(None, [config_broken.keep_by_hand(loaded, os.environ)]))
     try:
         wanted = looks.due(loaded, jobs, database, now) if due else jobs
-        owed = database.read(partial(outbox.undelivered, config=loaded)) or standby.pending(loaded, database)
+        owed = database.read(partial(outbox.undelivered, config=loaded)) or config_broken.pending(loaded, database)
         if not wanted and not owed and not database.fault:
             return pipeline.Report([])
         report = pipeline.run(loaded, wanted, database, now, "stderr" if as_json else "stdout")
@@ -111,7 +111,7 @@ def _held(db: "Connection", about: "set[Key]") -> tuple[str, ...]:
 
 
 def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
-    from pom_cli import looks
+    from pom_cli import jobs as looks
 
     kinds, names = [], []
     for word in words:
@@ -128,7 +128,7 @@ def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
 def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
     """Jobs for bare URLs: every kind that the URL allows, or those of `kinds` among them."""
     from pom_cli.config import Check, Ops, Target, site_of
-    from pom_cli.looks import Job
+    from pom_cli.jobs import Job
 
     jobs = []
     for url in urls:
@@ -146,7 +146,8 @@ def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
 
 
 def _look_only(jobs: "list[Job]", now: datetime) -> "Report":
-    from pom_cli import looks, pipeline
+    from pom_cli import jobs as looks
+    from pom_cli import pipeline
     from pom_cli.model import Key
 
     seen = looks.look(jobs)
@@ -174,7 +175,7 @@ def show(report: "Report", as_json: bool) -> None:
     if as_json:
         session.print_json(as_json_of(report))
         return
-    from pom_cli.views import render
+    from pom_cli.report import render
 
     for result in report.results:
         click.echo(render.result_line(result))

@@ -52,7 +52,7 @@ def show(context: click.Context, as_json: bool) -> None:
 
     Example: pom config show --json
     """
-    from pom_cli.settings import shown
+    from pom_cli.config import show as shown
 
     loaded = session.config(context)
     values, secrets = shown.effective(loaded), shown.secrets(loaded)

@@ -38,14 +38,15 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 def _patient(context: click.Context) -> "Patient":
+    from pom_cli.alerting import config_broken
     from pom_cli.doctor import Patient
     from pom_cli.errors import ConfigError, UsageError
-    from pom_cli.settings import places, standby
+    from pom_cli.toml import paths
 
-    path = places.find(context.obj, os.environ)
-    installed = os.path.normpath(path.absolute()) == str(places.ETC)
+    path = paths.find(context.obj, os.environ)
+    installed = os.path.normpath(path.absolute()) == str(paths.ETC)
     try:
-        loaded = standby.load(path, os.environ)
+        loaded = config_broken.load(path, os.environ)
     except (ConfigError, UsageError) as error:
         return Patient(path, None, tuple(str(error).splitlines()), installed, session.now())
     return Patient(path, loaded, loaded.broken or (), installed, session.now())

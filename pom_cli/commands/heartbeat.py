@@ -42,7 +42,7 @@ def _show(report: "Report", as_json: bool) -> None:
     if as_json:
         session.print_json(_as_json(report))
         return
-    from pom_cli.views import render
+    from pom_cli.report import render
 
     for peer in report.peers:
         click.echo(render.peer_line(peer))

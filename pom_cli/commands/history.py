@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pom_cli.config import Config
-    from pom_cli.settings.targets import Target
+    from pom_cli.config.targets import Target
 
 
 @click.command()
@@ -27,7 +27,7 @@ def command(context: click.Context, name: str, kind: str | None, since: str, lim
 
     Example: pom history makenotwork --kind health --since 7d
     """
-    from pom_cli.views import history
+    from pom_cli.report import history
 
     loaded = session.config(context)
     target = session.targets(loaded, [name])[0]
@@ -46,7 +46,7 @@ def command(context: click.Context, name: str, kind: str | None, since: str, lim
 
 def _look(loaded: "Config", target: "Target", kind: str | None, since: "datetime", limit: int) -> list[dict[str, Any]]:
     from pom_cli import store
-    from pom_cli.views import history
+    from pom_cli.report import history
 
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
         return list(history.rows(db, target, kind, since, limit)) if db else []
@@ -56,9 +56,9 @@ def _line(row: "Mapping[str, Any]") -> str:
     """`2026-11-24 07:40:15 +01:00 health: operational, 200 OK, 43 ms`."""
     from datetime import datetime
 
+    from pom_cli.report.render import coloured
     from pom_cli.text import clean
     from pom_cli.times import local
-    from pom_cli.views.render import coloured
 
     name = clean(f"{row['kind']} {row['subject']}".strip())
     latency = f", {row['latency_ms']} ms" if row["latency_ms"] is not None else ""

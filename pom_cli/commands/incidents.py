@@ -24,7 +24,7 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
 
     Example: pom incidents --since 7d
     """
-    from pom_cli.views import history, overview
+    from pom_cli.report import history, overview
 
     loaded = session.config(context)
     now = session.now()
@@ -44,7 +44,7 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
 
 def _look(loaded: "Config", begun: "datetime", limit: int) -> "list[Incident]":
     from pom_cli import store
-    from pom_cli.views import history
+    from pom_cli.report import history
 
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
         return history.began(db, loaded, begun, limit) if db else []
@@ -55,9 +55,9 @@ def _lines(incident: "Mapping[str, Any]", views: "Sequence[Sequence[str]]") -> l
     how the peers saw it then."""
     from datetime import timedelta
 
+    from pom_cli.report.render import coloured
     from pom_cli.text import clean
     from pom_cli.times import short
-    from pom_cli.views.render import coloured
 
     name = clean(f"{incident['target']} {incident['alert']}".strip())
     took = short(timedelta(seconds=incident["duration_s"]))
@@ -78,8 +78,8 @@ def _notice(notice: "Mapping[str, Any]", views: "Sequence[str]") -> str:
 
 
 def _summary(found: list[dict[str, Any]], back: str) -> str:
+    from pom_cli.report import history
     from pom_cli.times import short
-    from pom_cli.views import history
 
     if not found:
         return f"no incidents {back}"

@@ -12,15 +12,15 @@ import click
 
 from pom_cli import config, session
 from pom_cli.checks import KINDS
+from pom_cli.config.instance import NAME
+from pom_cli.config.targets import site_of
 from pom_cli.errors import UsageError
-from pom_cli.settings import places
-from pom_cli.settings.address import http_url
-from pom_cli.settings.instance import NAME
-from pom_cli.settings.table import shown
-from pom_cli.settings.targets import site_of
+from pom_cli.toml import paths
+from pom_cli.toml.address import http_url
+from pom_cli.toml.table import shown
 
 if TYPE_CHECKING:
-    from pom_cli.discovery.proposals import Found
+    from pom_cli.setup.proposals import Found
 
 
 @click.command()
@@ -33,16 +33,16 @@ def command(context: click.Context, urls: tuple[str, ...]) -> int:
 
     Example: pom init https://example.com
     """
-    from pom_cli.discovery.first_config import first_config, site_line
+    from pom_cli.setup.first_config import first_config, site_line
 
-    path = places.find(context.obj, os.environ)
+    path = paths.find(context.obj, os.environ)
     must_be_new(path)
     now = session.now()
     found = _found(urls, now)
     targets: dict[str, Found] = {}
     for each in found:
         targets[name_for(each.typed, targets)] = each
-    name, data_dir = places.default_instance(path, os.environ)
+    name, data_dir = paths.default_instance(path, os.environ)
     text = first_config(targets, name, str(data_dir), now.date())
     config.parse(text, path, os.environ)  # what is written must load
     write_new(path, text)
@@ -54,7 +54,7 @@ def command(context: click.Context, urls: tuple[str, ...]) -> int:
 
 def _found(urls: tuple[str, ...], now: datetime) -> "list[Found]":
     """What these sites are today; progress is told on a terminal. Raises UsageError for a URL that is none."""
-    from pom_cli.discovery.site import discover
+    from pom_cli.setup.site import discover
 
     for url in urls:
         try:

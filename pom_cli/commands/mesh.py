@@ -22,7 +22,7 @@ def command(context: click.Context, as_json: bool) -> int:
     if as_json:
         session.print_json(found)
     else:
-        from pom_cli.views import render
+        from pom_cli.report import render
 
         for line in render.mesh_lines(found):
             click.echo(line)
@@ -31,7 +31,7 @@ def command(context: click.Context, as_json: bool) -> int:
 
 def _look(loaded: "Config") -> dict[str, Any]:
     from pom_cli import store
-    from pom_cli.mesh import view as mesh_view
+    from pom_cli.mesh import report as mesh_view
 
     now = session.now()
     with store.reader(loaded.instance.data_dir / "pom.db") as db:

@@ -42,21 +42,21 @@ def command(context: click.Context, as_json: bool) -> int:
 def _tell(loaded: "Config") -> tuple[str, ...]:
     """Alert where the config is broken; gives PoM's own faults in that."""
     from pom_cli import times
-    from pom_cli.settings import standby
+    from pom_cli.alerting import config_broken
 
     database = session.database(loaded)
     try:
-        if not standby.pending(loaded, database):
+        if not config_broken.pending(loaded, database):
             return ()
-        return standby.tell(loaded, database, times.ticking(session.now())).faults
+        return config_broken.tell(loaded, database, times.ticking(session.now())).faults
     finally:
         database.close()
 
 
 def _prune(loaded: "Config") -> "Pruned":
     from pom_cli import store
+    from pom_cli.report import overview
     from pom_cli.store import prune, runs
-    from pom_cli.views import overview
 
     now = session.now()
     path = loaded.instance.data_dir / "pom.db"

@@ -19,7 +19,7 @@ def command(context: click.Context, alert: str, target: str | None, as_json: boo
     """
     from pom_cli.errors import UsageError
     from pom_cli.messages import facts, runbook
-    from pom_cli.settings.table import nearest
+    from pom_cli.toml.table import nearest
 
     if alert not in runbook.ALERTS:
         raise UsageError(f"{alert!r} is not a kind of alert{nearest(alert, runbook.ALERTS)}")

@@ -12,7 +12,7 @@ def command(context: click.Context) -> int:
 
     Example: pom serve
     """
-    from pom_cli.api import service
+    from pom_cli.web import service
 
     loaded = session.config_for_timer(context)
     return service.serve(loaded, click.echo, lambda line: session.complain([line]))

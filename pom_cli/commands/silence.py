@@ -9,8 +9,8 @@ import click
 from pom_cli import session
 
 if TYPE_CHECKING:
-    from pom_cli.alerting.silences import Silence
     from pom_cli.config import Config
+    from pom_cli.model import Silence
 
 _LONGEST = timedelta(days=90)
 
@@ -50,7 +50,7 @@ def command(
         raise click.UsageError("say what to silence, TARGET, and how long, --for; or --list, --lift", context)
     from uuid import uuid4
 
-    from pom_cli.alerting.silences import Silence
+    from pom_cli.model import Silence
     from pom_cli.store import silences
     from pom_cli.text import clean
 
@@ -63,7 +63,7 @@ def command(
 def _check(loaded: "Config", target: str | None, kind: str) -> None:
     from pom_cli.checks import KINDS
     from pom_cli.errors import UsageError
-    from pom_cli.settings.table import nearest
+    from pom_cli.toml.table import nearest
 
     known = {*loaded.targets, *loaded.peers}
     if target is not None and target not in known:

@@ -13,7 +13,7 @@ from pom_cli.frozen import dataclass
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
-    from pom_cli.views.told import Known
+    from pom_cli.report.delivery import Known
 
 _EVERY_S = 5
 _RESIZED = {signal.SIGWINCH}
@@ -61,8 +61,8 @@ def _pause() -> None:
 
 def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
     from pom_cli import store
-    from pom_cli.mesh import overdue
-    from pom_cli.views import overview, told
+    from pom_cli.alerting import overdue
+    from pom_cli.report import delivery, overview
 
     now, table = session.now(), session.on_terminal()
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
@@ -73,18 +73,18 @@ def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
         if as_json:
             return _Picture(found, late=late)
         trends = overview.trends(db, loaded, now, names) if table else {}
-        return _Picture(found, told.known(db, now), trends, late)
+        return _Picture(found, delivery.known(db, now), trends, late)
 
 
 def _show(picture: _Picture, as_json: bool, in_place: bool = False) -> None:
     if as_json:
         session.print_json(picture.found)
     elif session.on_terminal():
-        from pom_cli.views import screen
+        from pom_cli.report import screen
 
         screen.show(picture.found, picture.known, picture.trends, picture.late, in_place)
     else:
-        from pom_cli.views import render
+        from pom_cli.report import render
 
         for line in render.status_lines(picture.found, picture.known, picture.late):
             click.echo(line)

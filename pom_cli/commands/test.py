@@ -13,8 +13,8 @@ from pom_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
-    from pom_cli.settings.targets import Target
-    from pom_cli.testrun import Run
+    from pom_cli.config.targets import Target
+    from pom_cli.model import SuiteRun
 
 RECORD = "record"
 _COUNT = click.IntRange(0, 10**9)
@@ -89,10 +89,11 @@ def _with(
     return fit
 
 
-def _recorded(target: str, passed: int | None, failed: int | None, junit: Path | None, now: datetime) -> "Run":
-    from pom_cli.testrun import Run, kept, new_id
-    from pom_cli.testrun import junit as junit_xml
-    from pom_cli.testrun.summary import Summary
+def _recorded(target: str, passed: int | None, failed: int | None, junit: Path | None, now: datetime) -> "SuiteRun":
+    from pom_cli.checks.tests import junit as junit_xml
+    from pom_cli.checks.tests.run import kept, new_id
+    from pom_cli.checks.tests.summary import Summary
+    from pom_cli.model import SuiteRun
 
     told = junit_xml.read(junit) if junit else Summary()
     passed = told.passed if passed is None else passed
@@ -102,18 +103,18 @@ def _recorded(target: str, passed: int | None, failed: int | None, junit: Path |
         raise UsageError(f"{missing} is missing; both numbers are needed, or a JUnit file (--junit) that tells them")
     if told.failing and not failed:
         raise UsageError(f"--failed 0, but {junit} has {told.failed} that failed, such as {told.failing[0]}")
-    return Run(new_id(), target, now, now, passed=passed, failed=failed, failing=kept(told.failing))
+    return SuiteRun(new_id(), target, now, now, passed=passed, failed=failed, failing=kept(told.failing))
 
 
 def _made(
     loaded: "Config", targets: "Iterable[Target]", clock: Callable[[], datetime], verbose: bool, as_json: bool
-) -> "list[Run]":
+) -> "list[SuiteRun]":
     """Run one after the other, for they may well share a machine; each is stored as it ends."""
-    from pom_cli import owner
-    from pom_cli.testrun import watch
-    from pom_cli.testrun.make import make
+    from pom_cli import privileges
+    from pom_cli.checks.tests import watch
+    from pom_cli.checks.tests.make import make
 
-    owner.become(loaded.instance.data_dir)  # ssh has the same user and keys as in a timer's run
+    privileges.become(loaded.instance.data_dir)  # ssh has the same user and keys as in a timer's run
     runs = []
     for target in targets:
         settings = target.checks["tests"].settings
@@ -126,7 +127,7 @@ def _made(
     return runs
 
 
-def _store(loaded: "Config", run: "Run") -> None:
+def _store(loaded: "Config", run: "SuiteRun") -> None:
     """In a transaction of its own: what follows may take half an hour, and may be interrupted."""
     from functools import partial
 
@@ -139,7 +140,7 @@ def _store(loaded: "Config", run: "Run") -> None:
         database.close()
 
 
-def _lines(run: "Run", seen: bool) -> list[str]:
+def _lines(run: "SuiteRun", seen: bool) -> list[str]:
     """How a run ended, and what fails in it; the log's end, unless it was seen, where no names tell that."""
     from pom_cli.times import short
 
@@ -153,9 +154,10 @@ def _lines(run: "Run", seen: bool) -> list[str]:
     return lines
 
 
-def _tell(loaded: "Config", runs: "Sequence[Run]", now: datetime, as_json: bool) -> int:
+def _tell(loaded: "Config", runs: "Sequence[SuiteRun]", now: datetime, as_json: bool) -> int:
     """Judge the targets of these runs, store, alert and print; gives the exit code."""
-    from pom_cli import looks, pipeline
+    from pom_cli import jobs as looks
+    from pom_cli import pipeline
     from pom_cli.commands import check
 
     jobs = [
@@ -180,7 +182,7 @@ def _tell(loaded: "Config", runs: "Sequence[Run]", now: datetime, as_json: bool)
     return 1 if any(one.finding.status != "operational" for one in report.results) else 0
 
 
-def _run_json(run: "Run") -> dict[str, Any]:
+def _run_json(run: "SuiteRun") -> dict[str, Any]:
     from pom_cli.times import utc
 
     return {

@@ -35,7 +35,7 @@ def database(patient: Patient) -> list[Point]:
 
 def runs(patient: Patient) -> list[Point]:
     """Does every kind of check that the config uses run."""
-    from pom_cli.mesh import overdue
+    from pom_cli.alerting import overdue
 
     if patient.config is None:
         return [skipped(_NO_CONFIG)]

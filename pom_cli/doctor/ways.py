@@ -5,7 +5,7 @@ from typing import Any
 from pom_cli import channels
 from pom_cli.config import Config
 from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
-from pom_cli.probe.deadline import Deadline
+from pom_cli.net.deadline import Deadline
 
 TIMEOUT_S = 8.0
 _NO_CONFIG = "without a config nothing is known of it"
@@ -14,8 +14,8 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the config's
 
 def api(patient: Patient) -> list[Point]:
     """Does `pom serve` answer, and does it say that all is well."""
-    from pom_cli.probe.faults import NoAnswer
-    from pom_cli.probe.http import fetch
+    from pom_cli.net.faults import NoAnswer
+    from pom_cli.net.http import fetch
 
     if patient.config is None:
         return [skipped(_NO_CONFIG)]
@@ -94,12 +94,12 @@ def witnesses(patient: Patient) -> list[Point]:
     loaded = patient.config
     if loaded is None:
         return [skipped(_NO_CONFIG)]
-    from pom_cli.alerting import evidence
+    from pom_cli.alerting import offline
 
-    places = evidence.about_targets(loaded)
+    places = offline.about_targets(loaded)
     if not places:
         return [skipped("none is configured, and no peer: nobody tells an outage of all targets from our own")]
-    if found := evidence.answering(places):
+    if found := offline.answering(places):
         return [ok(f"{found} answers")]
     names = ", ".join(f"{name}:{port}" for name, port in places)
     return [

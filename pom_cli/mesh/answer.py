@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pom_cli.alerting.silences import Silence
 from pom_cli.frozen import dataclass
-from pom_cli.model import Status
+from pom_cli.model import Silence, Status
 from pom_cli.text import clean
 from pom_cli.times import utc
 

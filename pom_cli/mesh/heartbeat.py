@@ -10,28 +10,27 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pom_cli.alerting import evidence
+from pom_cli.alerting import config_broken, offline, overdue
+from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.delivery import deliver
-from pom_cli.alerting.evidence import Network
-from pom_cli.alerting.settle import Case, settle
-from pom_cli.alerting.silences import Quiet, Silence, silenced
-from pom_cli.alerting.states import listed
+from pom_cli.alerting.offline import Network
+from pom_cli.alerting.overdue import Look
 from pom_cli.config import Config
+from pom_cli.config.silences import Quiet, silenced
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
 from pom_cli.mesh import beats as mesh
-from pom_cli.mesh import instance, overdue, peering
-from pom_cli.mesh import view as mesh_view
+from pom_cli.mesh import instance, peering
+from pom_cli.mesh import report as mesh_view
 from pom_cli.mesh.beats import OwnBeats, PeerState
-from pom_cli.mesh.overdue import Look
 from pom_cli.mesh.peering import Asked
-from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice
-from pom_cli.settings import standby
+from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import peers as rows
 from pom_cli.store import runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.spare import Database
+from pom_cli.text import listed
 from pom_cli.times import ticking
 
 COMMAND = "heartbeat"
@@ -99,8 +98,8 @@ def _held(config: Config, database: Database, asked: Asked, now: datetime) -> st
     before, own = database.write(lambda db: (rows.load(db), rows.own_beats(db)))
     if not mesh.vanishing(before, advanced(before, asked, config, own, "", now)):
         return ""
-    places = evidence.about_peers(config)
-    return "offline" if places and not evidence.answering(places) else ""
+    places = offline.about_peers(config)
+    return "offline" if places and not offline.answering(places) else ""
 
 
 def _returned(config: Config, database: Database) -> Network:
@@ -109,7 +108,7 @@ def _returned(config: Config, database: Database) -> Network:
     The mail that waited for it leaves with this run, and a check comes later: that it is over must be known by now.
     """
     told = database.read(partial(alert_rows.one, target="", alert="monitoring-offline"))
-    found = evidence.answering(evidence.about_targets(config)) if told and told.open else ""
+    found = offline.answering(offline.about_targets(config)) if told and told.open else ""
     return Network(proof=f"{found} answers again") if found else Network()
 
 
@@ -138,8 +137,8 @@ def record(
     silence_rows.merge(db, _taken_over(config, asked, own))
     looks = overdue.looks(db, config)
     late = [look for look in looks if overdue.is_overdue(look, now)]
-    cases = [*standby.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
-    cases += [Case(one) for one in evidence.conditions(network, (), False)]
+    cases = [*config_broken.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
+    cases += [Case(one) for one in offline.conditions(network, (), False)]
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),

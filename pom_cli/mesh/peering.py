@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from pom_cli.frozen import dataclass
 from pom_cli.mesh.answer import read
 from pom_cli.mesh.beats import Beat, stalled
-from pom_cli.probe import pool
-from pom_cli.probe.deadline import Deadline
-from pom_cli.probe.faults import NoAnswer
-from pom_cli.settings.secrets import Secrets
+from pom_cli.net import pool
+from pom_cli.net.deadline import Deadline
+from pom_cli.net.faults import NoAnswer
 from pom_cli.text import clean, hide
+from pom_cli.toml.secrets import Secrets
 
 if TYPE_CHECKING:
     from pom_cli.config import Peer
-    from pom_cli.probe.exchange import Answer
+    from pom_cli.net.exchange import Answer
 
 PATH = "/api/peer"
 MAX_BODY = 1 << 20
@@ -60,7 +60,7 @@ def _bug(error: Exception) -> str:
 
 
 def _ask(peer: "Peer", secrets: Secrets, clock: Callable[[], datetime], deadline: Deadline) -> Beat:
-    from pom_cli.probe.http import REDIRECTS, fetch
+    from pom_cli.net.http import REDIRECTS, fetch
 
     token = secrets.peer_token(peer.name)
     headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pom_cli.alerting import alerts
-from pom_cli.alerting.alerts import Policy
-from pom_cli.alerting.evidence import Network, View
+from pom_cli.alerting import decide as alerts
+from pom_cli.alerting.decide import Policy
+from pom_cli.alerting.offline import Network, View
+from pom_cli.alerting.overdue import limit
 from pom_cli.config import Config, Target
-from pom_cli.mesh.overdue import limit
 from pom_cli.model import OPERATIONAL, UNKNOWN, Announced, Condition, Finding, Key, Status, Verdict
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results
@@ -43,7 +43,7 @@ def ask(config: Config, network: Network, health: Mapping[str, Finding], databas
     if not spoken:
         return network
     from pom_cli.mesh import peering
-    from pom_cli.mesh import view as mesh_view
+    from pom_cli.mesh import report as mesh_view
 
     beats = peering.ask(config.peers.values(), config.secrets, ticking(now), ASK_S).beats
     own = mesh_view.own_id(config)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
-from pom_cli.alerting.silences import Silence
+from pom_cli.model import Silence
 from pom_cli.times import from_ms, to_ms
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pom_cli.errors import StoreError
+from pom_cli.model import SuiteRun
 from pom_cli.store import faults, open_reader
 from pom_cli.store.spare import spare_path
-from pom_cli.testrun import Run
 from pom_cli.times import from_ms, to_ms
 
 _COLUMNS = "id, target, started_at, ended_at, exit, passed, failed, failing, reason, log"
@@ -26,7 +26,7 @@ SELECT {_COLUMNS} FROM test_runs WHERE id IN (
 """
 
 
-def add(db: sqlite3.Connection, run: Run) -> None:
+def add(db: sqlite3.Connection, run: SuiteRun) -> None:
     """Store one run. Inside the caller's transaction."""
     row = (
         run.id,
@@ -43,7 +43,7 @@ def add(db: sqlite3.Connection, run: Run) -> None:
     db.execute(f"INSERT OR REPLACE INTO test_runs ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", row)
 
 
-def read(main: Path, environ: Mapping[str, str], target: str) -> tuple[list[Run], str]:
+def read(main: Path, environ: Mapping[str, str], target: str) -> tuple[list[SuiteRun], str]:
     """The runs of a target that judging needs, from the database and from the spare that it may have.
 
     With why one of them could not be read, "" where both could.
@@ -57,7 +57,7 @@ def read(main: Path, environ: Mapping[str, str], target: str) -> tuple[list[Run]
     return runs, "; ".join(complaints)
 
 
-def _read(path: Path, target: str) -> list[Run]:
+def _read(path: Path, target: str) -> list[SuiteRun]:
     db = open_reader(path)
     if db is None:
         return []
@@ -68,8 +68,8 @@ def _read(path: Path, target: str) -> list[Run]:
         db.close()
 
 
-def _run(row: tuple[Any, ...]) -> Run:
-    return Run(
+def _run(row: tuple[Any, ...]) -> SuiteRun:
+    return SuiteRun(
         id=row[0],
         target=row[1],
         started_at=from_ms(row[2]),

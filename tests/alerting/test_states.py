@@ -6,18 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pom_cli.alerting.states import advance, condition, listed, without_network
-from pom_cli.model import (
-    DEGRADED,
-    ERROR,
-    OPERATIONAL,
-    UNKNOWN,
-    UNREACHABLE,
-    Finding,
-    State,
-    Status,
-    Verdict,
-)
+from pom_cli.alerting.states import advance, condition, without_network
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
+from pom_cli.text import listed
 
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

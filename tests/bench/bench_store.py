@@ -14,10 +14,10 @@ from pathlib import Path
 from pom_cli import store
 from pom_cli.alerting.states import advance
 from pom_cli.model import OPERATIONAL, UNREACHABLE, Finding, Key, Verdict
+from pom_cli.report import overview
 from pom_cli.store import reading, results
 from pom_cli.store.prune import prune
 from pom_cli.store.results import Record
-from pom_cli.views import overview
 
 TARGETS, DAYS, HOLDS_MS = 100, 30, 660_000
 START = datetime(2026, 10, 25, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from pom_cli.channels import console
 from pom_cli.model import Mail, Outcome
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 MAIL = Mail("0f8c-1", "console", "[PoM a] shop: operational → error", "down\n  - /login\n")
 

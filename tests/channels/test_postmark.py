@@ -29,7 +29,7 @@ from web_server import WebServer, json
 
 from pom_cli.channels import postmark
 from pom_cli.model import Mail, Outcome
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 TOKEN = "b7e1f0a2-secret-token"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from web_server import CLOSE, RESET, WebServer, answer, drip, endless, head
 
 from pom_cli.channels.request import Answer, Request, Unanswered, _seconds, ask
-from pom_cli.probe.net import Deadline
+from pom_cli.net.net import Deadline
 
 
 def fetch(url: str, limit: int = 1000, seconds: float = 10) -> Answer | Unanswered:

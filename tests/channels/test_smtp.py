@@ -10,7 +10,7 @@ from smtp_server import DRIP, DROP, ENDLESS, HANG, SmtpServer
 
 from pom_cli.channels import smtp
 from pom_cli.model import Mail, Outcome
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 PASSWORD = "hunter2-secret"
 STAGES = ["CONNECT", "EHLO", "RSET", "MAIL", "RCPT", "DATA", "DOT"]

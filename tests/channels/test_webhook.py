@@ -6,7 +6,7 @@ from web_server import CLOSE, HANG, RESET, WebServer, answer, drip, endless, hea
 
 from pom_cli.channels import webhook
 from pom_cli.model import Mail, Outcome
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 PATH = "/hook/secret-token?key=secret-token"
 

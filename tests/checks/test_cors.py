@@ -13,12 +13,12 @@ from pom_cli import checks
 from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, cors
 from pom_cli.checks.cors import Seen, Settings, judge, look, parse
-from pom_cli.cors.rules import Asked
-from pom_cli.cors.visit import PREFLIGHT, Step
+from pom_cli.checks.cors.rules import Asked
+from pom_cli.checks.cors.visit import PREFLIGHT, Step
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
-from pom_cli.probe.exchange import Answer
-from pom_cli.probe.faults import EXPIRED, Fault
-from pom_cli.settings.table import Table
+from pom_cli.net.exchange import Answer
+from pom_cli.net.faults import EXPIRED, Fault
+from pom_cli.toml.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://shop.example.com/start", "https", "shop.example.com", 443, timedelta(minutes=5))

@@ -13,7 +13,7 @@ from dns_server import Servers, dns_server, zone
 
 from pom_cli.checks import Site, dns
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Status
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 RESOLVER, SECOND, NS1, NS2 = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"
 NAMES = {"ns1": NS1, "ns2": NS2}

@@ -12,24 +12,13 @@ from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, bomb, drip
 
 from pom_cli import checks
 from pom_cli.checks import Site, health
+from pom_cli.checks.drift import Rule
+from pom_cli.checks.expect import Expected
 from pom_cli.checks.health import Seen, Settings, judge, look, parse
-from pom_cli.model import (
-    DEGRADED,
-    ERROR,
-    OPERATIONAL,
-    UNKNOWN,
-    UNREACHABLE,
-    Baseline,
-    Finding,
-    Past,
-    Status,
-    Verdict,
-)
-from pom_cli.probe.drift import Rule
-from pom_cli.probe.exchange import Answer
-from pom_cli.probe.expect import Expected
-from pom_cli.probe.faults import Fault
-from pom_cli.settings.table import Table
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Baseline, Finding, Past, Status, Verdict
+from pom_cli.net.exchange import Answer
+from pom_cli.net.faults import Fault
+from pom_cli.toml.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://shop.example.com", "https", "shop.example.com", 443, timedelta(minutes=5), tls=True)

@@ -14,10 +14,10 @@ from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, routes
 from pom_cli.checks.routes import Route, Seen, Settings, judge, look, parse, status_of, summarize
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
-from pom_cli.probe.exchange import Answer
-from pom_cli.probe.faults import EXPIRED, Fault
-from pom_cli.settings.table import Table
+from pom_cli.net.exchange import Answer
+from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.text import clean
+from pom_cli.toml.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://shop.example.com/start", "https", "shop.example.com", 443, timedelta(minutes=5))

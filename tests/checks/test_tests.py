@@ -13,27 +13,27 @@ from scene import Scene
 
 from pom_cli.checks import tests as kind
 from pom_cli.checks.tests import Seen, Settings, arrange, judge, newly
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding
+from pom_cli.checks.tests.run import TIMED_OUT
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, SuiteRun
 from pom_cli.store import testruns
 from pom_cli.store.spare import Database
-from pom_cli.testrun import TIMED_OUT, Run
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 SETTINGS = Settings("shop", "run-tests")
 IDS = count(1)
 
 
-def ran(ago: str | timedelta = timedelta(hours=2), **more: Any) -> Run:
+def ran(ago: str | timedelta = timedelta(hours=2), **more: Any) -> SuiteRun:
     ended = NOW - (ago if isinstance(ago, timedelta) else timedelta(days=float(ago)))
     given = {"exit": 0, **more}
-    return Run(next(IDS), "shop", ended - timedelta(minutes=2), ended, **given)
+    return SuiteRun(next(IDS), "shop", ended - timedelta(minutes=2), ended, **given)
 
 
-def failed(*names: str, ago: str | timedelta = timedelta(hours=2), passed: int = 40) -> Run:
+def failed(*names: str, ago: str | timedelta = timedelta(hours=2), passed: int = 40) -> SuiteRun:
     return ran(ago, exit=1, passed=passed, failed=len(names), failing=names)
 
 
-def found(*runs: Run, fault: str = "") -> Finding:
+def found(*runs: SuiteRun, fault: str = "") -> Finding:
     (finding,) = judge(arrange(runs, fault), SETTINGS, {}, NOW)
     assert set(finding.verdicts) == set(kind.ALERTS)
     return finding
@@ -58,7 +58,7 @@ class TestJudge:
             (ran(exit=None, passed=12, failed=0), "12 tests passed"),
         ],
     )
-    def test_an_exit_code_of_0_passes(self, run: Run, summary: str) -> None:
+    def test_an_exit_code_of_0_passes(self, run: SuiteRun, summary: str) -> None:
         assert said(found(run)) == (OPERATIONAL, OPERATIONAL, OPERATIONAL)
         assert found(run).summary == summary
 
@@ -74,7 +74,7 @@ class TestJudge:
             (ran(exit=2, passed=40, failed=0), "exit 2: 40 tests passed and none failed, as it says"),
         ],
     )
-    def test_any_other_and_any_failure_is_an_error_with_what_is_known_of_it(self, run: Run, summary: str) -> None:
+    def test_any_other_and_any_failure_is_an_error_with_what_is_known_of_it(self, run: SuiteRun, summary: str) -> None:
         assert said(found(run)) == (ERROR, ERROR, OPERATIONAL)
         assert found(run).summary == summary
 
@@ -87,7 +87,7 @@ class TestJudge:
             (ran("1", exit=2, log="broken"), "failing: a; b"),
         ],
     )
-    def test_what_newly_fails_is_named_against_the_run_before(self, before: Run, words: str) -> None:
+    def test_what_newly_fails_is_named_against_the_run_before(self, before: SuiteRun, words: str) -> None:
         assert found(failed("a", "b"), before).summary == f"2 of 42 tests failed; {words}"
 
     def test_the_alert_lists_the_failing_tests_but_not_without_end(self) -> None:
@@ -225,7 +225,7 @@ class TestOverTime:
         given = {"exit": 1 if names else 0, "passed": 5, "failed": len(names), "failing": names, **more}
         database = Database(scene.path, scene.environ)
         try:
-            database.write(lambda db: testruns.add(db, Run(next(IDS), "shop", scene.now, scene.now, **given)))
+            database.write(lambda db: testruns.add(db, SuiteRun(next(IDS), "shop", scene.now, scene.now, **given)))
         finally:
             database.close()
 

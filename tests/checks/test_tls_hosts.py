@@ -13,8 +13,8 @@ from web_server import CLOSE, HANG, WebServer
 from pom_cli.checks import ON_BY_DEFAULT, Site, tls
 from pom_cli.config import site_of
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Status, Verdict
-from pom_cli.probe import net
-from pom_cli.settings.table import Table
+from pom_cli.net import net
+from pom_cli.toml.table import Table
 
 HTTPS = site_of("shop", "https://shop.example.com")
 

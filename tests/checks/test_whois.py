@@ -12,9 +12,9 @@ from web_server import HANG, WebServer
 from pom_cli import checks
 from pom_cli.checks import Site, whois
 from pom_cli.checks.whois import Settings, judge, look, parse
+from pom_cli.checks.whois.answer import Answer, Outcome, Seen
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, Status
-from pom_cli.registry.answer import Answer, Outcome, Seen
-from pom_cli.settings.table import Table
+from pom_cli.toml.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://www.shop.co.uk", "https", "www.shop.co.uk", 443, timedelta(minutes=5), data_dir="/data")

@@ -18,7 +18,7 @@ from web_server import json as json_answer
 from pom_cli import doctor
 from pom_cli.doctor import files, units
 from pom_cli.doctor.units import SERVICE, TIMERS
-from pom_cli.settings import places
+from pom_cli.toml import paths
 
 
 @pytest.fixture
@@ -265,8 +265,8 @@ def test_an_installed_config_is_known_by_its_place(
 ) -> None:
     monkeypatch.setattr(files, "USER", "no-such-user")
     monkeypatch.delenv("POM_API_TOKEN")
-    places.ETC.parent.mkdir(parents=True)
-    places.ETC.write_text(good)
+    paths.ETC.parent.mkdir(parents=True)
+    paths.ETC.write_text(good)
     ran = pom("doctor")
     assert told(ran, "files")[0].startswith("fault: files: there is no user no-such-user")
     assert "POM_API_TOKEN is not set" in told(ran, "api")[0]

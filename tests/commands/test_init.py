@@ -16,9 +16,9 @@ from web_server import json as json_answer
 from pom_cli import config
 from pom_cli.commands.init import name_for, write_new
 from pom_cli.errors import UsageError
-from pom_cli.probe import net
-from pom_cli.settings import places
-from pom_cli.settings.address import is_loopback
+from pom_cli.net import net
+from pom_cli.toml import paths
+from pom_cli.toml.address import is_loopback
 
 
 @pytest.fixture(autouse=True)
@@ -92,11 +92,11 @@ def test_what_stands_there_is_left_as_it_is(pom: Pom, tmp_path: Path) -> None:
 
 
 def test_so_is_an_installed_one(pom: Pom) -> None:
-    places.ETC.parent.mkdir(parents=True)
-    places.ETC.write_text("")
+    paths.ETC.parent.mkdir(parents=True)
+    paths.ETC.write_text("")
     ran = pom("init", "https://shop.example.com")
     assert ran.code == 2
-    assert places.ETC.read_text() == ""
+    assert paths.ETC.read_text() == ""
 
 
 @pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.symlink_to("/nonexistent/place")])

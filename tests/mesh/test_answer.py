@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peer_words import ASTRA, told
 
-from pom_cli.alerting.silences import Silence
 from pom_cli.mesh import answer as peer_answer
 from pom_cli.mesh.answer import PeerAnswer, Sight
-from pom_cli.model import DEGRADED, OPERATIONAL, UNREACHABLE
+from pom_cli.model import DEGRADED, OPERATIONAL, UNREACHABLE, Silence
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 SILENCE = Silence("0" * 32, "shop", "", NOW, NOW + timedelta(minutes=30), "upgrade")

@@ -22,13 +22,13 @@ from scene import START, Scene
 from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, drip, endless, head, redirect
 
 from pom_cli import store
-from pom_cli.alerting.silences import Silence
 from pom_cli.mesh import answer as peer_answer
 from pom_cli.mesh import heartbeat
 from pom_cli.mesh.heartbeat import Report
+from pom_cli.model import Silence
+from pom_cli.report import overview
 from pom_cli.store.spare import Database
 from pom_cli.times import duration, utc
-from pom_cli.views import overview
 
 MAILED = 'channels = ["postmark"]\nto = ["ops@example.com"]\nfrom = "pom@example.com"\n'
 CLOSED = "http://127.0.0.1:1"

@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 
 from pom_cli import store
+from pom_cli.checks.tests.run import NAMES, TIMED_OUT, kept, new_id
+from pom_cli.model import SuiteRun
 from pom_cli.store import testruns
 from pom_cli.store.prune import prune
 from pom_cli.store.spare import Database, spare_path
-from pom_cli.testrun import NAMES, TIMED_OUT, Run, kept, new_id
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 IDS = count(1)
 
 
-def ran(days_ago: float, target: str = "shop", **more: Any) -> Run:
+def ran(days_ago: float, target: str = "shop", **more: Any) -> SuiteRun:
     ended = NOW - timedelta(days=days_ago)
-    return Run(next(IDS), target, ended - timedelta(minutes=1), ended, **{"exit": 0, **more})
+    return SuiteRun(next(IDS), target, ended - timedelta(minutes=1), ended, **{"exit": 0, **more})
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def db(path: Path) -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def read(path: Path, target: str = "shop", **environ: str) -> list[Run]:
+def read(path: Path, target: str = "shop", **environ: str) -> list[SuiteRun]:
     runs, fault = testruns.read(path, environ, target)
     assert fault == ""
     return sorted(runs, key=lambda run: run.ended_at, reverse=True)

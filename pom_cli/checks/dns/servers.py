@@ -1,0 +1,43 @@
+"""Servers to ask, as numeric addresses: those that the config or resolv.conf names, and how people call them."""
+
+from pathlib import Path
+
+from pom_cli.toml.table import host_port
+
+Server = tuple[str, int]  # numeric address and port
+
+
+def server(text: str) -> Server:
+    """`"1.1.1.1"`, `"127.0.0.1:5353"`, `"[::1]:53"`. Raises ValueError for a host name: who would look it up?"""
+    from ipaddress import ip_address
+
+    host, port = host_port(text, 53)
+    ip_address(host)
+    return host, port
+
+
+def system_resolvers(path: str = "/etc/resolv.conf") -> tuple[Server, ...]:
+    """The name servers of resolv.conf(5); this host's own where it names none, as that page has it."""
+    try:
+        lines = Path(path).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    words = [line.split() for line in lines]
+    named = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+    return tuple((address, 53) for address in dict.fromkeys(named) if _is_address(address)) or (("127.0.0.1", 53),)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        server(text)
+    except ValueError:
+        return False
+    return True
+
+
+def called(address: Server) -> str:
+    """A server for people: its address, and its port unless that is 53."""
+    host, port = address
+    if port == 53:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,115 @@
+"""What an HTTP answer is expected to be, and how its body differs from that. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import field
+from typing import Any
+
+from pom_cli.frozen import dataclass
+from pom_cli.text import clean
+from pom_cli.toml.table import Table
+
+_CHARSET = r"""(?i)\bcharset\s*=\s*["']?([a-z0-9._:-]+)"""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """All that is given must hold; nothing given: any 2xx will do."""
+
+    json: Mapping[str, Any] = field(default_factory=dict)  # the body must contain this
+    text: str = ""
+    status: tuple[int, ...] = ()
+
+    @property
+    def of_body(self) -> bool:
+        return bool(self.json or self.text)
+
+
+def parse(table: Table) -> Expected:
+    """From the keys `expect`, `expect_text` and `expect_status` of a check's table."""
+    return Expected(
+        json=table.read("expect", {}, _json_table, 'a table of JSON values like { status = "operational" }'),
+        text=table.text("expect_text"),
+        status=table.items("expect_status", (), _status, "a list of HTTP statuses like [200, 204]"),
+    )
+
+
+def _status(value: Any) -> int:
+    if type(value) is not int or not 200 <= value <= 599:
+        raise ValueError(value)
+    return value
+
+
+def _json_table(value: Any) -> dict[str, Any]:
+    import json
+
+    if not isinstance(value, dict):
+        raise ValueError(value)
+    json.dumps(value, allow_nan=False)  # TypeError for a date, ValueError for a NaN: TOML has them, JSON has not
+    return value
+
+
+def mismatch(body: bytes, truncated: bool, expected: Expected, content_type: str = "") -> str | None:
+    """What the body lacks of what is expected, None where it lacks nothing.
+
+    The text is looked for as UTF-8, as Latin-1, and in the charset that the Content-Type names.
+    """
+    lacking = _lacks_json(body, truncated, expected.json) if expected.json else None
+    if lacking or not expected.text:
+        return lacking
+    found = any(form in body for form in _forms(expected.text, content_type))
+    return None if found else f"the body lacks the text {_shown(expected.text)}"
+
+
+def _forms(text: str, content_type: str) -> Iterator[bytes]:
+    """The text as it may stand in a body. It is encoded, for to decode a whole body can take any time (punycode)."""
+    declared = re.search(_CHARSET, content_type)
+    for charset in ("utf-8", "latin-1", *(declared.groups() if declared else ())):
+        with suppress(UnicodeError, LookupError):  # it cannot be written so, or nobody knows that charset
+            yield text.encode(charset)
+
+
+def _lacks_json(body: bytes, truncated: bool, wanted: Mapping[str, Any]) -> str | None:
+    import json
+
+    if truncated:
+        from pom_cli.net.body import MAX_BODY
+
+        return f"the body is longer than {MAX_BODY >> 20} MiB"
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return "the body is not JSON" if body.strip() else "the body is empty"
+    return _difference(found, wanted, "")
+
+
+def _difference(found: Any, wanted: Any, path: str) -> str | None:
+    """The first place where `found` does not contain `wanted`. Tables may hold more than wanted, lists may not."""
+    if isinstance(wanted, dict):
+        if not isinstance(found, dict):
+            return f"the body lacks {path or 'a table'}" + (f" as a table (it says {_shown(found)})" if path else "")
+        for key, value in wanted.items():
+            place = f"{path}.{key}" if path else key
+            if key not in found:
+                return f"the body lacks {place}" + ("" if isinstance(value, dict) else f" = {_shown(value)}")
+            told = _difference(found[key], value, place)
+            if told:
+                return told
+        return None
+    return None if _same(found, wanted) else f"the body lacks {path} = {_shown(wanted)} (it says {_shown(found)})"
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Equal as JSON: true is not 1, though Python says so."""
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_same, found, wanted))
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in wanted)
+    return bool(found == wanted) and isinstance(found, bool) == isinstance(wanted, bool)
+
+
+def _shown(value: Any) -> str:
+    import json
+
+    return clean(json.dumps(value, ensure_ascii=False), 60)

@@ -1,0 +1,79 @@
+"""What one request came to: the status that it makes, and the words and figures for it. Pure."""
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pom_cli.checks.expect import Expected
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
+from pom_cli.net.faults import Fault
+from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    from pom_cli.net.exchange import Answer
+
+Outcome: TypeAlias = "Answer | Fault"
+
+
+def status_of(outcome: Outcome, mismatch: str | None, expected: Expected) -> Status:
+    """What an answer, or the lack of one, makes of its subject."""
+    if isinstance(outcome, Fault):
+        return outcome.status
+    code = outcome.status
+    if outcome.flaw or not (200 <= code < 300 or code in expected.status):
+        return ERROR
+    return DEGRADED if mismatch or (expected.status and code not in expected.status) else OPERATIONAL
+
+
+def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str:
+    """The fact first. A good answer's is always the same, for summaries are stored once each."""
+    if isinstance(outcome, Fault):
+        return told(outcome)
+    if outcome.unfollowed:
+        return f"{phrase(outcome)}: {outcome.unfollowed}"
+    trouble = outcome.flaw
+    if outcome.status in expected.status:
+        trouble = trouble or mismatch
+    elif 200 <= outcome.status < 300:
+        unlisted = f"{' or '.join(map(str, expected.status))} is expected" if expected.status else None
+        trouble = trouble or unlisted or mismatch
+    return f"{outcome.status}, but {trouble}" if trouble else phrase(outcome)
+
+
+def told(fault: Fault) -> str:
+    """Why no answer came; where only the time ran out, with what it was spent on."""
+    return f"{fault.reason} ({fault.phase})" if "answer within" in fault.reason else fault.reason
+
+
+def where(fault: Fault) -> dict[str, str]:
+    """What `detail` tells of a fault: how far it came, and the address where it was met, if any."""
+    return {"phase": fault.phase, **({"address": fault.address} if fault.address else {})}
+
+
+def phrase(answer: "Answer") -> str:
+    """`503 Service Unavailable`: the standard's words for a status, else the server's own."""
+    from http import HTTPStatus
+
+    try:
+        return f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    except ValueError:
+        return f"{answer.status} {clean(answer.reason, 40)}".strip()
+
+
+def figures(answer: "Answer") -> dict[str, Any]:
+    """What `detail` tells of an answer; times in whole milliseconds."""
+    times = {
+        "dns_ms": answer.dns_ms,
+        "connect_ms": answer.connect_ms,
+        "tls_ms": answer.tls_ms,
+        "first_byte_ms": answer.first_byte_ms,
+    }
+    return {
+        "http_status": answer.status,
+        "url": without_query(answer.url),
+        "address": answer.address,
+        **{name: round(ms) for name, ms in times.items() if ms is not None},
+    }
+
+
+def without_query(url: str) -> str:
+    """The URL as it may be shown: a query may hold a key."""
+    return clean(url.partition("?")[0])

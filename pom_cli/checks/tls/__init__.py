@@ -1,0 +1,159 @@
+"""tls: the certificate and the handshake of each host of a target, as a browser would meet them."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pom_cli.checks import Site
+from pom_cli.frozen import dataclass
+from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
+from pom_cli.toml.table import Table, host_port, idna
+
+if TYPE_CHECKING:
+    from pom_cli.checks.tls.sights import Sight
+
+ALERTS = ("tls-expiry", "tls-failed")
+INTERVAL: timedelta | None = timedelta(hours=1)
+NETWORK = True
+
+_AT_ONCE = 8  # hosts of one target, which are often one server
+_ROUNDS = 3  # times the timeout: how long a target of many hosts may take at most
+_HOST = 'a list of hosts like ["www.example.com", "example.com:8443"]'
+
+Host = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which hosts are looked at, whom to believe, and when to warn of an expiry."""
+
+    hosts: tuple[Host, ...]
+    warn: timedelta = timedelta(days=14)
+    verify: bool = True
+    ca_file: str | None = None
+    timeout_s: float = 10.0  # of one host: name, connection and handshakes together
+
+    @property
+    def rounds(self) -> int:
+        return min(math.ceil(len(self.hosts) / _AT_ONCE), _ROUNDS)
+
+    @property
+    def budget(self) -> float:
+        return self.timeout_s * self.rounds + 1
+
+
+def health_explains(health: State) -> bool:
+    """Is the target silent, or refused for its certificate: then health has told already why TLS fails."""
+    verdict = health.verdicts.get("health")
+    if verdict is None:
+        return False
+    certificate = verdict.status is ERROR and health.detail.get("phase") == "tls"
+    return verdict.status is UNREACHABLE or certificate
+
+
+COVERED: Mapping[str, Callable[[State], bool]] = {"tls-failed": health_explains}
+
+
+def adhoc(site: Site) -> bool:
+    return site.scheme == "https"
+
+
+def parse(table: Table, site: Site) -> Settings:
+    """The Settings from a target's `tls` table."""
+    further = table.items("hosts", (), host, _HOST)
+    own = (site.host, site.port) if site.scheme == "https" else (site.host, 443)
+    hosts = further if further and site.scheme != "https" else (own, *further)
+    timeout = table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m")
+    return Settings(
+        hosts=tuple({subject(each): each for each in hosts}.values()),
+        warn=table.duration("warn", timedelta(days=14), "14d"),
+        verify=table.boolean("verify", True),
+        ca_file=_ca_file(table),
+        timeout_s=timeout.total_seconds(),
+    )
+
+
+def subjects(settings: Settings) -> tuple[str, ...]:
+    return tuple(map(subject, settings.hosts))
+
+
+def subject(each: Host) -> str:
+    """`makenot.work:443`, `[::1]:443`."""
+    name, port = each
+    return f"[{name}]:{port}" if ":" in name else f"{name.removesuffix('.')}:{port}"
+
+
+def look(settings: Settings) -> dict[str, "Sight"]:
+    """What each host shows, by subject. A few are asked at once, and one that hangs holds up only itself."""
+    from pom_cli.net import pool
+
+    latest = time.monotonic() + settings.budget - settings.timeout_s
+    waiting, seen = deque(settings.hosts), {}
+
+    def lane(_: int) -> None:
+        with suppress(IndexError):  # none waits any more
+            while True:
+                each = waiting.popleft()
+                seen[subject(each)] = _see(each, settings, latest)
+
+    lanes = range(min(len(settings.hosts), _AT_ONCE))
+    if len(lanes) == 1:
+        lane(0)
+    for _, result in pool.each(lanes, lane, lambda _: settings.budget) if len(lanes) > 1 else ():
+        if isinstance(result, Exception):
+            raise result
+    return {each: seen.get(each) or _late("this machine is too busy") for each in subjects(settings)}
+
+
+def _see(each: Host, settings: Settings, latest: float) -> "Sight":
+    """One host, unless it is so late that its own timeout would be more than the target's time."""
+    from pom_cli.checks.tls.handshake import see
+    from pom_cli.net.deadline import Deadline
+
+    if time.monotonic() > latest:
+        return _late("others of its target took all the time")
+    return see(*each, settings.verify, settings.ca_file, Deadline.after(settings.timeout_s))
+
+
+def _late(why: str) -> "Sight":
+    from pom_cli.checks.tls.sights import Sight
+    from pom_cli.net.faults import Fault
+
+    return Sight(Fault("dns", f"not looked at: {why}", "ours"))
+
+
+def judge(seen: Mapping[str, "Sight"], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
+    """A Finding for each host, with verdicts on `tls-expiry` and `tls-failed`."""
+    from pom_cli.checks.tls.findings import finding
+
+    return [finding(each, sight, settings.warn, past.get(each, Past()), now) for each, sight in seen.items()]
+
+
+def host(value: Any) -> Host:
+    """`"www.example.com"` or `"example.com:8443"`, as it goes over the wire. Raises ValueError."""
+    name, port = host_port(value, 443)
+    if ":" in name:
+        ip_address(name)
+    return idna(name).lower(), port
+
+
+def _ca_file(table: Table) -> str | None:
+    """The path, once it is sure that a certificate is in it; reading it in earnest is left to the first handshake."""
+    path = table.line("ca_file", "", "a file's path")
+    if not path or not table.files:
+        return path or None
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        table.problem("ca_file", f"a file that can be read ({error.strerror})")
+        return None
+    if b"BEGIN CERTIFICATE" not in text:
+        table.problem("ca_file", "a file with a certificate in PEM (no BEGIN CERTIFICATE in it)")
+        return None
+    return path

@@ -1,0 +1,117 @@
+"""The `alerts` table of the config: who is told, how often, and through which channels."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pom_cli import channels
+from pom_cli.frozen import dataclass
+from pom_cli.times import duration
+from pom_cli.toml.address import is_loopback, origin
+from pom_cli.toml.secrets import Secrets
+from pom_cli.toml.table import Table, matching, shown
+
+TABLES = tuple(name for name in channels.CHANNELS if name != "console")
+_ADDRESS = r"[^\s@<>,;]+@[^\s@<>,;]+"
+_SENDER = rf"{_ADDRESS}|[^<>@]*<{_ADDRESS}>"
+_REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """How operators are told. `settings` is by channel, of those in use."""
+
+    to: tuple[str, ...]
+    sender: str
+    cooldown: timedelta
+    remind: tuple[timedelta, ...]
+    channels: tuple[str, ...]
+    quorum: bool
+    settings: Mapping[str, Any]
+
+
+def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
+    to = table.items("to", (), matching(_ADDRESS), 'a list of addresses like "ops@example.com"')
+    sender = table.matching("from", to[0] if to else "", _SENDER, "an address like pom@example.com")
+    cooldown = table.duration("cooldown", timedelta(minutes=5), "5m", low="0s", high="30d")
+    remind = table.read("remind", _REMIND, _rising, 'a rising list of durations like ["1h", "6h", "24h"]')
+    usual = ("postmark",) if known.get("POM_POSTMARK_TOKEN") and to else ("console",)
+    names = table.items("channels", usual, _channel, "a list of " + ", ".join(channels.CHANNELS))
+    given = {name: _settings(name, table) for name in channels.CHANNELS if name in {*names, *table.data}}
+    alerts = Alerts(
+        to=tuple(dict.fromkeys(to)),
+        sender=sender,
+        cooldown=cooldown,
+        remind=remind,
+        channels=tuple(dict.fromkeys(names)),
+        quorum=table.boolean("quorum", False),
+        settings={name: found for name, found in given.items() if name in names},
+    )
+    _check_channels(alerts, table)
+    warnings += [*_silent(alerts, table, known), *_in_the_clear(alerts, table)]
+    for name in TABLES:
+        if name not in table.known:
+            table.table(name)
+    table.finish()
+    return alerts
+
+
+def _rising(value: Any) -> tuple[timedelta, ...]:
+    steps = tuple(duration(step) for step in value) if isinstance(value, list) else None
+    if steps is None or list(steps) != sorted(set(steps)) or any(step < timedelta(seconds=1) for step in steps):
+        raise ValueError
+    return steps
+
+
+def _settings(name: str, table: Table) -> Any:
+    return channels.load(name).parse(table.table(name) if name in TABLES else Table({}, "", []))
+
+
+def _check_channels(alerts: Alerts, table: Table) -> None:
+    for name in alerts.channels:
+        if name in ("postmark", "smtp") and not table.data.get("to"):
+            table.missing("to", f"a list of addresses, since channels has {name!r}")
+        if name == "webhook" and not table.data.get("webhook"):
+            table.table("webhook").missing("url", "a URL, since channels has 'webhook'")
+
+
+def _silent(alerts: Alerts, table: Table, known: Secrets) -> list[str]:
+    """What keeps the operators from hearing of anything, although the config is right."""
+    unread = f" ({known.unreadable})" if known.unreadable else ""
+    absent = "is neither in the environment nor in the env file" + unread
+    told = []
+    if not alerts.channels:
+        told.append(f"{table.at('channels')}: it is empty: nobody is told of anything")
+    if "channels" not in table.data and alerts.to and "console" in alerts.channels:
+        told.append(f"{table.at('to')}: nobody there is told of anything: POM_POSTMARK_TOKEN {absent}")
+    for name in alerts.channels:
+        secret = channels.load(name).SECRET
+        needed = name == "postmark" or bool(getattr(alerts.settings[name], "username", ""))
+        if needed and not known.get(secret):
+            told.append(f"{table.at('channels')}: {name!r} needs {secret}, which {absent}")
+    return told
+
+
+def _in_the_clear(alerts: Alerts, table: Table) -> list[str]:
+    """Where a secret would go over a network unencrypted."""
+    told = []
+    smtp, postmark = (alerts.settings.get(name) if name in alerts.channels else None for name in ("smtp", "postmark"))
+    if smtp and smtp.username and not smtp.encrypted and not is_loopback(smtp.host):
+        told.append(
+            f"{table.at('smtp')}.starttls: false lets the password go to {shown(smtp.host)} unencrypted; "
+            "true would encrypt it, or port = 465"
+        )
+    if postmark:
+        scheme, host, _ = origin(postmark.url)
+        if scheme != "https" and not is_loopback(host):
+            told.append(
+                f"{table.at('postmark')}.url: {shown(postmark.url)} lets the token go there unencrypted; "
+                "a URL with https:// would encrypt it"
+            )
+    return told
+
+
+def _channel(value: Any) -> str:
+    if value not in channels.CHANNELS:
+        raise ValueError
+    return str(value)

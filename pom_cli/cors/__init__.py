@@ -1,1 +1,0 @@
-"""The Fetch standard's rules, and what a browser would send by them."""

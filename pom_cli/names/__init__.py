@@ -1,1 +1,0 @@
-"""DNS on the wire: records, questions, answers, and the zone's own servers."""

@@ -1,0 +1,220 @@
+"""One HTTP/1.1 request and its answer over an open connection. URLs and redirects are `http`'s."""
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from pom_cli import __version__
+from pom_cli.frozen import dataclass
+from pom_cli.net.body import MAX_BODY, Body, read_body
+from pom_cli.net.deadline import Deadline, since_ms
+from pom_cli.net.faults import Fault, NoAnswer, Phase, fault_of
+from pom_cli.net.net import connect, start_tls, tls_context
+from pom_cli.net.stream import Reader, Stream, TooLong
+from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    import socket
+    from http.client import HTTPResponse
+
+MAX_HEAD = 1 << 18  # all interim answers and headers together
+MAX_INTERIM = 4  # 1xx answers before the final one
+DEFAULT_PORTS = {"http": 80, "https": 443}
+PLAIN = re.compile(r"[!-~]+")  # what a request line may carry unencoded
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, section 5.6.2
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # RFC 9110, section 5.5
+_OURS_ALONE = ("connection", "content-length", "transfer-encoding")  # what frames the message is not configurable
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Scheme, host as it goes over the wire without brackets, port."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. Times are in milliseconds."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    url: str
+    address: str
+    dns_ms: float
+    connect_ms: float
+    tls_ms: float | None  # None without TLS
+    first_byte_ms: float  # from the end of the request to the first byte of the answer
+    total_ms: float
+    flaw: str | None = None  # why the body is not what was meant: cut off, or encoded wrongly
+    truncated: bool = False  # the body is longer than what was read of it
+    unfollowed: str | None = None  # a redirect that was not followed: where it leads, or what is wrong with it
+    reusable: bool = False  # the connection can take another request
+
+    @property
+    def complete(self) -> bool:
+        return self.flaw is None and not self.truncated
+
+
+@dataclass
+class Connection:
+    """An open connection. Whoever opened it closes it."""
+
+    origin: Origin
+    sock: "socket.socket"
+    stream: Stream
+    reader: Reader
+    address: str
+    dns_ms: float
+    connect_ms: float
+    tls_ms: float | None
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def open_connection(
+    origin: Origin, deadline: Deadline, *, verify: bool = True, ca_file: str | None = None
+) -> Connection:
+    """A connection to an origin, with TLS where it is https. Raises NoAnswer."""
+    context = tls_context(verify, ca_file) if origin.scheme == "https" else None
+    link = connect(origin.host, origin.port, deadline)
+    sock, tls_ms = link.sock, None
+    if context:
+        start = time.monotonic()
+        try:
+            sock = start_tls(sock, origin.host, context, deadline)
+        except NoAnswer as error:
+            raise NoAnswer(replace(error.fault, address=link.address)) from error
+        tls_ms = since_ms(start)
+    stream = Stream(sock, deadline)
+    return Connection(origin, sock, stream, Reader(stream), link.address, link.dns_ms, link.connect_ms, tls_ms)
+
+
+def exchange(
+    connection: Connection,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    deadline: Deadline,
+    *,
+    keep: bool = False,
+    max_body: int = MAX_BODY,
+    bodiless: Collection[int] = (),
+) -> Answer:
+    """One request and its answer. Raises NoAnswer, after which the connection is of no use.
+
+    `path` is as it goes over the wire, query included. `keep` asks for the connection to stay open. The bodies of
+    `bodiless` statuses are not read. The answer's `url` is the path, and `total_ms` is of this exchange alone.
+    """
+    import http.client  # noqa: F401 - loaded before the clock starts, or the first answer of a run would look slow
+
+    start = time.monotonic()
+    stream = connection.stream
+    stream.deadline, stream.first_at, stream.allowance = deadline, None, MAX_HEAD
+    message = request(connection.origin, method, path, headers, keep)
+    with _telling("send", connection):
+        connection.sock.settimeout(deadline.remaining())
+        connection.sock.sendall(message)
+    sent = time.monotonic()
+    with _telling("headers", connection):
+        response = _head(connection, method)
+    skip = response.status in bodiless
+    with _telling("body", connection):
+        stream.allowance = max_body + MAX_HEAD  # the framing of chunks comes on top
+        body = Body() if skip else read_body(response, max_body)
+    return Answer(
+        status=response.status,
+        reason=clean(response.reason, 60),
+        headers=response.headers.items(),
+        body=body.content,
+        url=path,
+        address=connection.address,
+        dns_ms=connection.dns_ms,
+        connect_ms=connection.connect_ms,
+        tls_ms=connection.tls_ms,
+        first_byte_ms=((stream.first_at or sent) - sent) * 1000,
+        total_ms=since_ms(start),
+        flaw=body.flaw,
+        truncated=body.truncated,
+        reusable=keep and not (skip or body.flaw or body.truncated or response.will_close),
+    )
+
+
+def request(origin: Origin, method: str, path: str, headers: Mapping[str, str], keep: bool = False) -> bytes:
+    """The request as it goes over the wire. Raises ValueError for what would break out of its line."""
+    fields = {
+        "host": ("Host", host_field(origin)),
+        "user-agent": ("User-Agent", f"PoM/{__version__}"),
+        "accept": ("Accept", "*/*"),
+        "accept-encoding": ("Accept-Encoding", "identity"),
+    }
+    fields |= {name.lower(): (name, value) for name, value in headers.items() if name.lower() not in _OURS_ALONE}
+    if not keep:
+        fields["connection"] = ("Connection", "close")
+    wrong = [name for name, value in fields.values() if not is_header(name, value)]
+    if wrong or not (method.isascii() and method.isalpha() and PLAIN.fullmatch(path)):
+        raise ValueError(f"not fit for a request: {wrong or (method, path)!r}")
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.values()), "", ""]
+    return "\r\n".join(lines).encode("utf-8")
+
+
+def is_header(name: str, value: str) -> bool:
+    """Can this stand as one line of a request?"""
+    return bool(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value))
+
+
+def host_field(origin: Origin) -> str:
+    """The value of the Host header (RFC 9110, section 7.2): IPv6 in brackets, the port where it is not the usual."""
+    host = f"[{origin.host.partition('%')[0]}]" if ":" in origin.host else origin.host
+    return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
+@contextmanager
+def _telling(phase: Phase, connection: Connection) -> Iterator[None]:
+    """Turn what can go wrong in one phase into NoAnswer."""
+    from http.client import HTTPException
+
+    try:
+        yield
+    except (OSError, HTTPException, TooLong) as error:
+        raise NoAnswer(replace(_fault(phase, error, connection.stream), address=connection.address)) from error
+
+
+def _fault(phase: Phase, error: Exception, stream: Stream) -> Fault:
+    from http.client import BadStatusLine, RemoteDisconnected
+
+    if isinstance(error, RemoteDisconnected):
+        return Fault(phase, "connection closed without an answer")
+    if isinstance(error, TimeoutError):
+        what = "answer" if stream.first_at is None else "complete answer"
+        return Fault(phase, f"no {what} within {stream.deadline.seconds:g} s")
+    if isinstance(error, OSError):
+        return fault_of(phase, error, stream.deadline)
+    if isinstance(error, TooLong):
+        return Fault(phase, "no end of the headers")
+    if isinstance(error, BadStatusLine):
+        return Fault(phase, f"no HTTP: it says {clean(str(error), 60)!r}")
+    return Fault(phase, f"no HTTP that can be read: {clean(str(error), 80)}")
+
+
+def _head(connection: Connection, method: str) -> "HTTPResponse":
+    """Status and headers of the final answer, interim ones skipped (RFC 9110, section 15.2)."""
+    from http.client import HTTPException, HTTPResponse
+
+    for _ in range(MAX_INTERIM + 1):
+        response = HTTPResponse(cast(Any, connection.reader), method=method)
+        response.begin()
+        if connection.stream.ended:
+            # The parser takes the end of the stream for the end of the headers.
+            raise HTTPException("the headers were cut off")
+        if response.status >= 200 or response.status == 101:
+            return response
+    raise HTTPException("interim answers and no final one")

@@ -1,0 +1,216 @@
+"""Names, sockets and TLS, each within one deadline for everything. What is said over them is not known here."""
+
+import errno
+import functools
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pom_cli.frozen import dataclass
+from pom_cli.net.deadline import Deadline, since_ms
+from pom_cli.net.faults import OURS, Fault, NoAnswer, fault_of
+from pom_cli.text import clean
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+__all__ = [
+    "Address",
+    "Deadline",
+    "Fault",
+    "Link",
+    "NoAnswer",
+    "connect",
+    "fault_of",
+    "reach",
+    "resolve",
+    "start_tls",
+    "tls_context",
+]
+
+# An address that this machine has no way to (IPv6 without IPv6, for one) says little where another was tried too.
+_NO_WAY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One place where a host can be reached: what `socket.socket` and `connect` take."""
+
+    family: int
+    place: tuple[Any, ...]
+
+    @property
+    def ip(self) -> str:
+        return str(self.place[0])
+
+
+@dataclass(frozen=True)
+class Link:
+    """A connected socket, the address that it reached, and how long that took, in milliseconds."""
+
+    sock: "socket.socket"
+    address: str
+    dns_ms: float
+    connect_ms: float
+
+
+def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """The addresses of a host in the system's order. Raises NoAnswer.
+
+    `getaddrinfo` obeys no timeout: it runs in a thread of its own, which is left behind where it does not return.
+    """
+    import socket
+
+    try:
+        return _look_up(host, port, socket.AI_NUMERICHOST)
+    except OSError:
+        pass  # not an IP address: a name
+    found: list[list[Address] | Exception] = []
+    thread = threading.Thread(target=_look_up_into, args=(found, host, port), daemon=True)
+    try:
+        thread.start()
+        thread.join(deadline.remaining())
+    except TimeoutError:
+        pass  # told below, as for a look-up that did not end
+    except RuntimeError:
+        raise NoAnswer(Fault("dns", "this machine cannot start another thread", "ours")) from None
+    if not found:
+        raise NoAnswer(Fault("dns", f"the resolver gave no answer within {deadline.seconds:g} s", "ours"))
+    answer = found[0]
+    if isinstance(answer, Exception):
+        raise NoAnswer(_dns_fault(answer)) from answer
+    if not answer:
+        raise NoAnswer(Fault("dns", "name does not resolve"))
+    return answer
+
+
+def _look_up(host: str, port: int, flags: int = 0) -> list[Address]:
+    import socket
+
+    # As bytes, for a str would go through Python's IDNA codec, which is slow to load and refuses long labels.
+    rows = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=flags)
+    return [Address(family, place) for family, _, _, _, place in rows]
+
+
+def _look_up_into(found: list[list[Address] | Exception], host: str, port: int) -> None:
+    try:
+        found.append(_look_up(host, port))
+    except (OSError, ValueError) as error:
+        found.append(error)
+
+
+def _dns_fault(error: Exception) -> Fault:
+    """A name that is not there is the target's fault; a resolver that fails (EAI_AGAIN, EAI_FAIL) is ours."""
+    import socket
+
+    absent = {socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY}
+    if isinstance(error, ValueError) or (isinstance(error, socket.gaierror) and error.errno in absent):
+        return Fault("dns", "name does not resolve")
+    return Fault("dns", f"the resolver failed: {clean(getattr(error, 'strerror', None) or str(error))}", "ours")
+
+
+def connect(host: str, port: int, deadline: Deadline) -> Link:
+    """A TCP connection to the first address of the host that answers. Raises NoAnswer.
+
+    Each address but the last gets a fair part of what is left, so that a dead one leaves time for the others.
+    """
+    # Loaded before the clock starts, or the first connection of a run would look slow; and before a fault that leaves
+    # no file descriptor to load them with.
+    import socket  # noqa: F401
+    import ssl  # noqa: F401
+
+    start = time.monotonic()
+    addresses = resolve(host, port, deadline)
+    dns_ms = since_ms(start)
+    start = time.monotonic()
+    faults: list[tuple[bool, Fault]] = []
+    for number, address in enumerate(addresses):
+        try:
+            sock = reach(address, deadline.part(len(addresses) - number))
+            return Link(sock, address.ip, dns_ms, since_ms(start))
+        except OSError as error:
+            fault = replace(fault_of("connect", error, deadline), address=address.ip)
+            if error.errno in OURS and error.errno not in _NO_WAY:
+                raise NoAnswer(fault) from error
+            faults.append((error.errno in _NO_WAY, fault))
+    raise NoAnswer(min(faults, key=lambda item: item[0])[1])
+
+
+def reach(address: Address, deadline: Deadline) -> "socket.socket":
+    """A TCP connection to one address. Raises OSError, of which TimeoutError is one."""
+    import socket
+
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        # As browsers do: or a request waits in the kernel until the end of the handshake is acknowledged, a round trip.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(deadline.remaining())
+        sock.connect(address.place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
+    """The one context of this process for these settings: loading the roots costs more than a handshake.
+
+    `ca_file` is trusted beside the system's roots. Raises NoAnswer where it cannot be read.
+    """
+    with _LOADING:  # many threads ask at once, and each would load it
+        try:
+            return _tls_context(verify, ca_file)
+        except OSError as error:
+            told = clean(error.strerror or str(error), 80)
+            raise NoAnswer(Fault("tls", f"ca_file {clean(ca_file or '')} cannot be used: {told}", "ours")) from error
+
+
+_LOADING = threading.Lock()
+
+
+@functools.cache
+def _tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
+    import encodings.idna  # noqa: F401 - the handshake would load it, and the first one of a run would look slow
+    import ssl
+
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    # The same whatever Python's version: what `ca_file` holds is trusted, be it a root or not, as a browser's own store
+    # is; and a form that RFC 5280 asks for and no browser does is no fault (3.13 asks for it).
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    context.hostname_checks_common_name = False  # no browser has looked at it for years
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def start_tls(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadline: Deadline) -> "ssl.SSLSocket":
+    """TLS over a connected socket, which then belongs to the result. Raises NoAnswer, with `sock` closed."""
+    wrapped = wrap(sock, host, context, deadline)
+    try:
+        wrapped.do_handshake()
+        return wrapped
+    except OSError as error:
+        wrapped.close()
+        raise NoAnswer(fault_of("tls", error, deadline)) from error
+
+
+def wrap(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadline: Deadline) -> "ssl.SSLSocket":
+    """A connected socket before its handshake, for which as a whole its timeout holds. Raises NoAnswer, with `sock`
+    closed. SNI will be sent unless the host is an IP address."""
+    try:
+        sock.settimeout(deadline.remaining())
+        name = host.partition("%")[0].rstrip(".")  # neither a zone nor the root's dot stands in a certificate
+        return context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+    except (OSError, ValueError) as error:
+        sock.close()
+        if isinstance(error, OSError):
+            raise NoAnswer(fault_of("tls", error, deadline)) from error
+        raise NoAnswer(Fault("tls", "the host name cannot stand in a certificate")) from error

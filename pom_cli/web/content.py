@@ -1,0 +1,109 @@
+"""What each path answers, from the same functions that `pom status` and its siblings print."""
+
+from datetime import datetime
+from typing import Any
+
+from pom_cli import __version__
+from pom_cli.alerting import overdue
+from pom_cli.config import Config
+from pom_cli.mesh import report as mesh_view
+from pom_cli.report import history as past
+from pom_cli.report import overview
+from pom_cli.store import alerts as alert_rows
+from pom_cli.times import utc
+from pom_cli.web import answers
+from pom_cli.web.answers import Answer
+from pom_cli.web.queries import Query
+from pom_cli.web.route import Scene
+
+
+def health(scene: Scene) -> Answer:
+    """503 where a kind's own runs are overdue, so that whoever looks from outside need read no further.
+
+    With a broken config all runs go on, by the last one that loaded: 200, and degraded.
+    """
+    runs = overdue.runs(scene.db, scene.config, scene.now)
+    late = [kind for kind, run in runs.items() if run["overdue"]]
+    status_ = "degraded" if late or _config_broken(scene) else "operational"
+    found: dict[str, Any] = {"status": status_, "time": utc(scene.now), "overdue": late}
+    more = {"instance": about(scene.config, scene.identity), "checks": runs} if scene.trusted else {}
+    return answers.of(found | more, 503 if late else 200)
+
+
+def _config_broken(scene: Scene) -> bool:
+    """As the newest timer's run found it: this process has read its config long ago."""
+    alert = alert_rows.one(scene.db, "", "config-broken")
+    return alert is not None and alert.open
+
+
+def unreadable(config: Config, identity: str, trusted: bool, now: datetime) -> Answer:
+    """`/api/health` while the database cannot be read: then nothing is known of the runs either."""
+    found: dict[str, Any] = {"status": "error", "time": utc(now), "overdue": []}
+    more = {"instance": about(config, identity), "checks": {}} if trusted else {}
+    return answers.of(found | more, 503)
+
+
+def about(config: Config, identity: str) -> dict[str, str]:
+    return {"id": identity, "name": config.instance.name, "version": __version__}
+
+
+def status(scene: Scene) -> Answer:
+    return answers.of(overview.status(scene.db, scene.config, scene.now))
+
+
+def target(scene: Scene) -> Answer:
+    found = overview.status(scene.db, scene.config, scene.now, [scene.target])
+    return answers.of(found["targets"][0])
+
+
+def history(scene: Scene) -> Answer:
+    about = scene.config.targets[scene.target]
+    return answers.of_rows(past.rows(scene.db, about, scene.query.kind, scene.since("24h"), scene.limit))
+
+
+def incidents(scene: Scene) -> Answer:
+    return answers.of(past.incidents(scene.db, scene.config, scene.since("30d"), scene.limit, scene.now))
+
+
+def trends(scene: Scene) -> Answer:
+    about = scene.config.targets[scene.target]
+    return answers.of(past.trends(scene.db, about, scene.since("24h"), scene.now))
+
+
+def peer(scene: Scene) -> Answer:
+    return answers.of(mesh_view.peer_answer(scene.db, scene.config, scene.now))
+
+
+def mesh(scene: Scene) -> Answer:
+    return answers.of(mesh_view.mesh(scene.db, scene.config, scene.now))
+
+
+def metrics(scene: Scene) -> Answer:
+    from pom_cli.web import metrics
+
+    found = overview.status(scene.db, scene.config, scene.now)
+    runs = overdue.runs(scene.db, scene.config, scene.now)
+    peers = mesh_view.mesh(scene.db, scene.config, scene.now)["peers"]
+    text = metrics.text(scene.identity, found, runs, peers)
+    return answers.of_text(text, metrics.KIND, [found, runs, peers])
+
+
+def page(scene: Scene) -> Answer:
+    """`/`, for everybody: without an ETag, since it tells the time that it was made at."""
+    from pom_cli.web.page import data as page_data
+    from pom_cli.web.page import html as page
+
+    return _html(page.html(page_data.picture(scene.db, scene.config, scene.now), not scene.query.still))
+
+
+def unreadable_page(query: Query, now: datetime) -> Answer:
+    """`/` while the database cannot be read; why not is told to nobody here."""
+    from pom_cli.web.page import html as page
+
+    return _html(page.unreadable(now, not query.still), 503)
+
+
+def _html(text: str, status: int = 200) -> Answer:
+    from pom_cli.web.page import style as page_style
+
+    return Answer(status, text.encode(), "text/html; charset=utf-8", page_style.headers())

@@ -1,0 +1,128 @@
+"""The status page at `/`, through the real server: there only where it is switched on, and tight."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import page_demo
+import pytest
+from api_server import ApiServer, database, load, see
+from page_reader import Page
+
+from pom_cli.model import UNREACHABLE
+from pom_cli.web.page import style as page_style
+
+TARGETS = """
+[targets.shop]
+url = "http://127.0.0.1:9/secret-path"
+[targets.blog]
+url = "http://127.0.0.1:9/blog"
+[peers.astra]
+url = "http://127.0.0.1:9"
+"""
+ON = f"[serve]\npage = true\nrate_limit = 0\n{TARGETS}"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[ApiServer]:
+    loaded = load(tmp_path, ON)
+    see(loaded, "shop", UNREACHABLE, ms=None)
+    see(loaded, "blog")
+    with ApiServer(loaded) as running:
+        yield running
+
+
+def test_it_is_there_for_everybody_where_it_is_switched_on(api: ApiServer) -> None:
+    reply = api.ask("/", token=None)
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    found = Page(reply.body.decode())
+    assert found.text_of("h1")[0].startswith("1 of 2 not operational since ")
+    assert found.text_of("h3") == ["shop", "blog"]
+    assert found.text_of("p", "what") == ["shop Unreachable"]
+    assert api.complaints == []
+
+
+@pytest.mark.parametrize("toml", [TARGETS, f"[serve]\npage = false\n{TARGETS}"])
+@pytest.mark.parametrize("token", [None, "right-token"])
+def test_it_is_not_there_where_it_is_not(tmp_path: Path, toml: str, token: str | None) -> None:
+    loaded = load(tmp_path, toml)
+    see(loaded, "shop")
+    with ApiServer(loaded) as api:
+        reply = api.ask("/", token=token)
+    assert (reply.status, reply.headers["content-type"]) == (404, "application/json")
+
+
+def test_its_headers_let_it_do_nothing(api: ApiServer) -> None:
+    headers = api.ask("/", token=None).headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "etag" not in headers
+    directives = dict(one.split(" ", 1) for one in headers["content-security-policy"].split("; "))
+    assert directives == {
+        "default-src": "'none'",
+        "style-src": directives["style-src"],
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert re.fullmatch(r"'sha256-[A-Za-z0-9+/]{43}='", directives["style-src"])
+
+
+def test_the_rest_stays_closed_and_only_reading_is_spoken(api: ApiServer) -> None:
+    for path in ("/api/status", "/api/incidents", "/metrics", "/index.html", "//", "/x"):
+        assert api.ask(path, token=None).status == 401
+    assert api.ask("/", token=None, method="POST").status == 405
+
+
+def test_head_is_the_page_without_its_body(api: ApiServer) -> None:
+    head = api.raw(b"HEAD / HTTP/1.0\r\nHost: pom\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert head.endswith(b"\r\n\r\n")
+    length = re.search(rb"Content-Length: (\d+)", head)
+    assert length and int(length[1]) > 5000
+
+
+def test_a_wrong_token_sees_it_too(api: ApiServer) -> None:
+    assert api.ask("/", token="wrong").status == 200
+
+
+def test_refreshing_can_be_switched_off(api: ApiServer) -> None:
+    assert b'http-equiv="refresh"' in api.ask("/", token=None).body
+    assert b'http-equiv="refresh"' not in api.ask("/?refresh=off", token=None).body
+    assert b'http-equiv="refresh"' in api.ask("/?refresh=5;url=//example.com&x=<script>", token=None).body
+    assert b"script" not in api.ask("/?refresh=<script>", token=None).body
+
+
+def test_a_database_that_cannot_be_read_is_told_of_without_its_path(tmp_path: Path) -> None:
+    loaded = load(tmp_path, ON)
+    database(loaded).parent.mkdir()
+    database(loaded).write_bytes(b"this is no database at all" * 100)
+    with ApiServer(loaded) as api:
+        reply = api.ask("/", token=None)
+        assert (reply.status, reply.headers["content-type"]) == (503, "text/html; charset=utf-8")
+        assert reply.headers["content-security-policy"] == dict(page_style.headers())["Content-Security-Policy"]
+        assert Page(reply.body.decode()).text_of("h1") == ["Status cannot be told right now"]
+        assert str(tmp_path).encode() not in reply.body
+        assert b"pom.db" not in reply.body
+
+
+def test_before_the_first_check_it_says_that(tmp_path: Path) -> None:
+    with ApiServer(load(tmp_path, ON)) as api:
+        reply = api.ask("/", token=None)
+    assert reply.status == 200
+    assert Page(reply.body.decode()).text_of("h1") == ["Nothing has been checked yet"]
+
+
+def test_a_month_of_history_shows_names_and_no_more(tmp_path: Path) -> None:
+    loaded = page_demo.build(tmp_path, now=datetime.now(UTC))
+    with ApiServer(loaded) as api:
+        body = api.ask("/", token=None).body.decode()
+    assert not [secret for secret in page_demo.SECRETS if secret in body]
+    found = Page(body)
+    assert found.text_of("h1")[0].startswith("2 of 5 not operational since")
+    assert len(found.text_of("p", "what")) == 8
