@@ -90,7 +90,7 @@ def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
 
 def _untold(job: Job, why: str, answered: bool, detail: Mapping[str, Any] | None = None) -> list[Finding]:
     module = checks.load(job.kind)
-    verdicts = dict.fromkeys(module.ALERTS, Verdict(UNKNOWN, why))
+    verdicts = dict.fromkeys(checks.KINDS[job.kind], Verdict(UNKNOWN, why))
     subjects = module.subjects(job.check.settings)
     return [Finding(subject, UNKNOWN, why, verdicts, detail=detail or {}, answered=answered) for subject in subjects]
 

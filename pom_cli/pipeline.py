@@ -185,7 +185,7 @@ def _cases(
     quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
     for (name, kind), subjects in looks.items():
         states = {subject: one.state for subject, one in subjects.items()}
-        for alert in checks.load(kind).ALERTS:
+        for alert in checks.KINDS[kind]:
             seen = partial(_seen, db, alert, subjects, stored, network, now)
             held = cover.held(config.targets[name], kind, alert, config.targets, health)
             held = held or ("silence" if silenced(quiet, name, kind, now) else "")

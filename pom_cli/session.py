@@ -94,11 +94,10 @@ def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], l
     """
 
     def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-        from pom_cli.checks import KINDS
+        from pom_cli.checks import KINDS, alert_names
         from pom_cli.errors import PomError
-        from pom_cli.messages.procedures import SECTIONS
 
-        names: dict[str, list[str]] = {"kinds": list(KINDS), "alerts": list(SECTIONS), "targets": [], "peers": []}
+        names: dict[str, list[str]] = {"kinds": list(KINDS), "alerts": list(alert_names()), "targets": [], "peers": []}
         try:
             loaded = config(context.find_root())
         except PomError:

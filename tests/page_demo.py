@@ -112,7 +112,7 @@ def _run(
                    for subject in checks.load(kind).subjects(check.settings)]  # fmt: skip
             records += own
             by_subject = {one.key.subject: one.state for one in own}
-            alert = checks.load(kind).ALERTS[0]
+            alert = checks.KINDS[kind][0]
             cases.append(Case(states.condition(target.name, alert, by_subject)))
     run = runs.begin(db, "check", ("health",), at)
     results.record(db, records, known, at)
@@ -128,7 +128,7 @@ def _status(name: str, kind: str, ago: float, troubles: Sequence[Trouble]) -> St
 def _record(
     key: Key, status: Status, known: Mapping[Key, results.Stored], at: datetime, dice: random.Random, every: timedelta
 ) -> Record:
-    alert = checks.load(key.kind).ALERTS[0]
+    alert = checks.KINDS[key.kind][0]
     summary = "200 OK" if status is OPERATIONAL else "connection refused by <203.0.113.7>"
     ms = None
     if key.kind == "health" and status in (OPERATIONAL, DEGRADED):

@@ -3,7 +3,9 @@
 A kind's module has
 
 - `Settings`: frozen, what the config says of it; it carries `budget`, the seconds after which a look is given up
-- `ALERTS`: the kinds of alert that its verdicts speak of
+- `HELP`: what it checks, in one line
+- `HINTS`: what its table in a first config may hold: the key, a value, a remark
+- `RUNBOOK`: for each of its kinds of alert the steps to take
 - `COVERED`: for those that the target's health can explain, which health does (the alert then stays quiet)
 - `INTERVAL`: how often timers run it, None for the target's own interval
 - `NETWORK`: whether looking needs the network (then an offline monitor makes it unknown)
@@ -20,18 +22,20 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from pom_cli.checks.steps import Section
 from pom_cli.frozen import dataclass
-from pom_cli.model import Finding, Past, State
+from pom_cli.model import OWN_ALERTS, Finding, Past, State
 from pom_cli.toml.table import Table
 
-KINDS = {
-    "health": "an HTTP request that must answer as expected, and its latency",
-    "tls": "the certificate and the handshake of each host",
-    "routes": "paths that must answer, each with a 2xx or the status given for it",
-    "dns": "DNS records that must be as expected",
-    "whois": "when the domain expires, over RDAP or WHOIS",
-    "cors": "which origins a browser lets in, and which it must not",
-    "tests": "the newest test run that was recorded: what fails, and how old it is",
+# Each kind of check, with the kinds of alert that it raises.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "health": ("health", "latency-drift"),
+    "tls": ("tls-expiry", "tls-failed"),
+    "routes": ("route",),
+    "dns": ("dns",),
+    "whois": ("whois-expiry", "whois-unknown"),
+    "cors": ("cors",),
+    "tests": ("test-failed", "test-stale"),
 }
 
 
@@ -70,7 +74,9 @@ class Settings(Protocol):
 class Kind(Protocol):
     """A kind's module, as listed above."""
 
-    ALERTS: tuple[str, ...]
+    HELP: str
+    HINTS: tuple[tuple[str, str, str], ...]
+    RUNBOOK: Mapping[str, Section]
     COVERED: Mapping[str, Callable[[State], bool]]
     INTERVAL: timedelta | None
     NETWORK: bool
@@ -86,3 +92,13 @@ class Kind(Protocol):
 def load(kind: str) -> Kind:
     """The module of one kind; it stays light until it looks."""
     return cast(Kind, import_module(f"pom_cli.checks.{kind}"))
+
+
+def kind_of(alert: str) -> str:
+    """The kind of check that raises this kind of alert; "" for alerts about PoM itself."""
+    return next((kind for kind, alerts in KINDS.items() if alert in alerts), "")
+
+
+def alert_names() -> tuple[str, ...]:
+    """Every kind of alert: those of the kinds of check, then those about PoM itself."""
+    return (*(alert for alerts in KINDS.values() for alert in alerts), *OWN_ALERTS)

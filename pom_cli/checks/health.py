@@ -10,8 +10,9 @@ from pom_cli.checks import Site, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
 from pom_cli.checks.expect import Expected
 from pom_cli.checks.outcome import Outcome, figures, status_of, summarize, where, without_query
+from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, LOGS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
-from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Verdict
 from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
@@ -19,11 +20,63 @@ from pom_cli.toml.table import Table
 if TYPE_CHECKING:
     from pom_cli.net.exchange import Answer
 
-ALERTS = ("health", "latency-drift")
+HELP = "an HTTP request that must answer as expected, and its latency"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # health is what explains the others
 INTERVAL = None
 NETWORK = True
 _EXCERPT = 200  # bytes of a bad answer's body that are kept to be shown
+
+
+HINTS = (
+    ("path", '"/api/health"', "default: the url itself"),
+    ("timeout", '"10s"', "for the whole request"),
+    ("attempts", "2", "a bad answer is asked again before it counts"),
+    ("expect", '{ status = "operational" }', 'the JSON body must contain this; or expect_text = "…"'),
+    ("expect_status", "[200]", "default: any 2xx"),
+)
+RUNBOOK = {
+    "health": Section(
+        "Health Status Change (Operational -> Error/Unreachable)",
+        "Email alert with target status change.",
+        (
+            Step("Verify manually:", ("curl -v {health_url}",)),
+            Step("If Unreachable: check network (Tailscale, firewall, DNS resolution)", when=(UNREACHABLE,)),
+            Step(
+                "If Error (5xx): SSH into the target server, check application logs",
+                (LOGS,),
+                when=(ERROR,),
+            ),
+            Step(
+                "If Degraded (2xx but unexpected body): check application state, database connectivity",
+                when=(DEGRADED,),
+            ),
+            # A health alert covers `tls-failed`: where no HTTPS came about at all, its mail is the only one.
+            *(replace(step, having="unsecured") for step in (CADDY_STATUS, CADDY_RESTART)),
+            replace(WRONG_CERTIFICATE, having="unsecured", when=(ERROR,)),
+            Step("Restart the service if needed:", ("ssh {ssh} {sudo:whole}systemctl restart {unit:remote}",)),
+        ),
+    ),
+    "latency-drift": Section(
+        "Latency Drift",
+        "Sustained response time increase (>2x the 7-day baseline).",
+        (
+            Step("Check server load:", ("ssh {ssh} top -bn1 | head -5",)),
+            Step(
+                "Check PostgreSQL:",
+                ("""ssh {ssh} "psql -c 'SELECT count(*) FROM pg_stat_activity;' {database:"}\"""",),
+            ),
+            Step(
+                "Check for slow queries:",
+                (
+                    r'ssh {ssh} "psql -c \"SELECT query, calls, mean_exec_time FROM pg_stat_statements '
+                    r'ORDER BY mean_exec_time DESC LIMIT 5;\" {database:"}"',
+                ),
+            ),
+            Step("Check disk I/O:", ("ssh {ssh} iostat -x 1 3",)),
+            Step("If database-related: consider VACUUM ANALYZE on affected tables"),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pom_cli.checks import Site
 from pom_cli.checks.http_settings import headers, on_site
 from pom_cli.checks.outcome import Outcome, phrase, told, where, without_query
+from pom_cli.checks.steps import LOGS, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict, down
 from pom_cli.net.faults import EXPIRED, Fault
@@ -17,12 +18,28 @@ from pom_cli.net.lanes import longest
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
 
-ALERTS = ("route",)
+HELP = "paths that must answer, each with a 2xx or the status given for it"
 COVERED: Mapping[str, Callable[[State], bool]] = {"route": down}
 INTERVAL: timedelta | None = None
 NETWORK = True
 
 _PATH = 'a path like "/login"'
+
+
+HINTS = (("paths", '["/", "/login", "/docs", { path = "/old", status = 301 }]', "default: any 2xx"),)
+RUNBOOK = {
+    "route": Section(
+        "Route Failure",
+        "Specific paths (e.g., /login, /docs) returning non-2xx.",
+        (
+            Step("Verify:", ("curl -sI {route}",)),
+            Step("If 502/503: application is down or Caddy can't reach it"),
+            Step("If 404: route may have been removed in a deploy -- check recent deploys"),
+            Step("If 500: application error -- check logs with", (LOGS,), having="ssh"),
+            Step("If 500: application error -- check logs with", ("journalctl -u {unit}",), lacking="ssh"),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -102,10 +102,9 @@ def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json:
 
 def _held(db: "Connection", about: "set[Key]") -> tuple[str, ...]:
     """What this run judged and did not speak of, with what keeps it quiet. Of the rest nobody knows what it is now."""
-    from pom_cli import checks
     from pom_cli.store import alerts
 
-    judged = {(key.target, alert) for key in about for alert in checks.load(key.kind).ALERTS}
+    judged = {(key.target, alert) for key in about for alert in KINDS[key.kind]}
     found = [one for name, one in alerts.load(db).items() if one.held and name in judged]
     return tuple(f"{one.target} {one.alert}: {one.held}" for one in found)
 

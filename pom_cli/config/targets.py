@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pom_cli import checks
-from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site
+from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site, alert_names
 from pom_cli.config.instance import NAME, NAME_RULE, Instance
 from pom_cli.frozen import dataclass
 from pom_cli.times import written
@@ -115,11 +115,9 @@ def _runbook(table: Table) -> dict[str, Steps]:
     table.known.add("runbook")
     if "runbook" not in table.data:
         return {}
-    from pom_cli.messages.procedures import SECTIONS
-
     own, found = table.table("runbook"), {}
     expected = "a list of steps, or { add = [steps] }"
-    for alert in SECTIONS:
+    for alert in alert_names():
         if isinstance(own.data.get(alert), dict):
             more = own.table(alert)
             found[alert] = Steps(more.texts("add", (), expected), instead=False)

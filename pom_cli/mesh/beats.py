@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pom_cli.frozen import dataclass
-from pom_cli.mesh.answer import PeerAnswer
+from pom_cli.mesh.answer import PeerAnswer, read, written
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Condition
+from pom_cli.store.peers import OwnBeats, PeerRow
 from pom_cli.times import short
 
 ALIVE, LATE, MISSING = "alive", "late", "missing"
@@ -34,14 +35,6 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class OwnBeats:
-    """This instance's own row of heartbeats: the newest, and when the row began; None: it never was interrupted."""
-
-    at: datetime
-    since: datetime | None = None
-
-
-@dataclass(frozen=True)
 class PeerState:
     """What is known of a peer, by the newest beat."""
 
@@ -56,6 +49,18 @@ class PeerState:
     skew_s: float | None = None
     late_beats: int = 0  # answers in a row that told of overdue checks
     answer: PeerAnswer | None = None  # the newest good one
+
+
+def from_row(row: PeerRow) -> PeerState:
+    """What the store keeps of a peer, its answer read."""
+    kept = row._asdict() | {"answer": None if row.answer is None else read(row.answer)}
+    return PeerState(**kept)
+
+
+def to_row(state: PeerState) -> PeerRow:
+    """What the store keeps of a peer."""
+    kept = {name: getattr(state, name) for name in PeerRow._fields}
+    return PeerRow(**kept | {"answer": None if state.answer is None else written(state.answer)})
 
 
 def interrupted(previous: OwnBeats | None, now: datetime) -> bool:

@@ -22,13 +22,14 @@ from pom_cli.frozen import dataclass
 from pom_cli.mesh import beats as mesh
 from pom_cli.mesh import instance, peering
 from pom_cli.mesh import report as mesh_view
-from pom_cli.mesh.beats import OwnBeats, PeerState
+from pom_cli.mesh.beats import PeerState, from_row, to_row
 from pom_cli.mesh.peering import Asked
 from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import peers as rows
 from pom_cli.store import runs
 from pom_cli.store import silences as silence_rows
+from pom_cli.store.peers import OwnBeats
 from pom_cli.store.spare import Database
 from pom_cli.text import listed
 from pom_cli.times import ticking
@@ -95,7 +96,7 @@ def _held(config: Config, database: Database, asked: Asked, now: datetime) -> st
         return "stalled"
     if any(beat.answer for beat in asked.beats.values()):
         return ""
-    before, own = database.write(lambda db: (rows.load(db), rows.own_beats(db)))
+    before, own = database.write(lambda db: (_known(db), rows.own_beats(db)))
     if not mesh.vanishing(before, advanced(before, asked, config, own, "", now)):
         return ""
     places = offline.about_peers(config)
@@ -110,6 +111,10 @@ def _returned(config: Config, database: Database) -> Network:
     told = database.read(partial(alert_rows.one, target="", alert="monitoring-offline"))
     found = offline.answering(offline.about_targets(config)) if told and told.open else ""
     return Network(proof=f"{found} answers again") if found else Network()
+
+
+def _known(db: sqlite3.Connection) -> dict[str, PeerState]:
+    return {name: from_row(row) for name, row in rows.load(db).items()}
 
 
 def advanced(
@@ -129,10 +134,10 @@ def record(
     """Store what was learnt and decide what to say, in the caller's transaction."""
     before = rows.own_beats(db)
     beats = mesh.own(before, now)
-    states = advanced(rows.load(db), asked, config, before, held, now)
+    states = advanced(_known(db), asked, config, before, held, now)
     rows.keep(db, config.peers)
     for name, state in states.items():
-        rows.save(db, name, state)
+        rows.save(db, name, to_row(state))
     rows.save_own(db, beats)
     silence_rows.merge(db, _taken_over(config, asked, own))
     looks = overdue.looks(db, config)

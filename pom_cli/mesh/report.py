@@ -11,11 +11,12 @@ from pom_cli.config import Config, Peer, Target
 from pom_cli.errors import StoreError
 from pom_cli.mesh import instance
 from pom_cli.mesh.answer import Sight, sight_json, silence_json
-from pom_cli.mesh.beats import GAP, LATE, OwnBeats, PeerState, ids, remarks
+from pom_cli.mesh.beats import GAP, LATE, PeerState, from_row, ids, remarks
 from pom_cli.model import DEGRADED, OPERATIONAL, Key, State, Status, worst
 from pom_cli.store import peers as rows
 from pom_cli.store import results
 from pom_cli.store import silences as silence_rows
+from pom_cli.store.peers import OwnBeats
 from pom_cli.store.results import Stored
 from pom_cli.times import short, utc
 
@@ -88,7 +89,7 @@ def _health(state: State) -> Status:
 
 def peers(db: sqlite3.Connection, config: Config, now: datetime) -> list[dict[str, Any]]:
     """The peers that the config names, as the newest heartbeat left them."""
-    states = {name: state for name, state in rows.load(db).items() if name in config.peers}
+    states = {name: from_row(row) for name, row in rows.load(db).items() if name in config.peers}
     return shown(states, config, rows.own_beats(db), own_id(config), now)
 
 

@@ -10,7 +10,9 @@ from shlex import quote
 from string import Formatter
 from typing import Any
 
-from pom_cli.messages.procedures import SECTIONS, Step
+from pom_cli.checks import alert_names
+from pom_cli.checks.steps import Step
+from pom_cli.messages.procedures import section
 from pom_cli.model import DEGRADED, ERROR, UNREACHABLE
 from pom_cli.text import clean
 
@@ -18,7 +20,7 @@ WIDTH = 400  # columns of prose: phones and mail readers wrap lines themselves, 
 _EACH = 5  # commands at most from one template, one for each failing path, record or host
 _LONGEST = 500  # characters of one fact; a longer one is left out, since half a URL is worse than none
 
-ALERTS: tuple[str, ...] = tuple(SECTIONS)
+ALERTS = alert_names()
 
 # Whose domain is where, as far as the runbook says; a registrar that was seen in WHOIS goes first.
 _REGISTRARS = {"makenot.work": "Cloudflare Registrar"}
@@ -26,12 +28,14 @@ _REGISTRARS = {"makenot.work": "Cloudflare Registrar"}
 
 def title(alert: str) -> str:
     """The heading of the runbook's section."""
-    return SECTIONS[alert].title if alert in SECTIONS else alert
+    found = section(alert)
+    return found.title if found else alert
 
 
 def symptoms(alert: str) -> str:
     """What the section says that the operator sees."""
-    return SECTIONS[alert].symptoms if alert in SECTIONS else ""
+    found = section(alert)
+    return found.symptoms if found else ""
 
 
 def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -44,8 +48,8 @@ def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     in is left out. `runbook` holds the operator's own steps by alert, which are added, or stand instead.
     """
     worlds = _worlds(facts)
-    section = SECTIONS.get(alert)
-    applying = [step for step in (section.steps if section else ()) if _applies(step, facts.get("status"), worlds[0])]
+    found = section(alert)
+    applying = [step for step in (found.steps if found else ()) if _applies(step, facts.get("status"), worlds[0])]
     usual = tuple(filled for step in applying if (filled := _filled(step, worlds)))
     own = facts.get("runbook", {}).get(alert)
     return usual if own is None else own.steps if own.instead else usual + own.steps

@@ -63,7 +63,7 @@ def configured(config: Config, target: str, alert: str) -> bool:
     if target in config.peers and _of_peer(alert):
         return alert != "peer-missing" or config.peers[target].on_missing != "ignore"
     if target in config.targets:
-        return any(alert in checks.load(kind).ALERTS for kind in config.targets[target].checks)
+        return any(alert in checks.KINDS[kind] for kind in config.targets[target].checks)
     return False
 
 

@@ -3,10 +3,11 @@
 What comes from outside stands in it only as a comment of one printable line or as a quoted string.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from pom_cli import checks
 from pom_cli.checks import KINDS
 from pom_cli.config.show import inline, quoted
 from pom_cli.setup.proposals import Found, Proposal
@@ -36,39 +37,6 @@ _TARGET = (
     ("interval", '"5m"', "of health and routes"),
     ("ops", '{ ssh = "root@192.0.2.10", unit = "shop", database = "shop" }', "fills in what to do next"),
 )
-# What each table may hold besides: the key, a value, and what to say of it. They are shown for the first target alone.
-_HINTS: Mapping[str, Sequence[tuple[str, str, str]]] = {
-    "health": (
-        ("path", '"/api/health"', "default: the url itself"),
-        ("timeout", '"10s"', "for the whole request"),
-        ("attempts", "2", "a bad answer is asked again before it counts"),
-        ("expect", '{ status = "operational" }', 'the JSON body must contain this; or expect_text = "…"'),
-        ("expect_status", "[200]", "default: any 2xx"),
-    ),
-    "tls": (
-        ("warn", '"14d"', "before the certificate ends; never more than a third of its lifetime"),
-        ("verify", "true", 'chain and host name; for a private CA: ca_file = "/etc/pom/origin-ca.pem"'),
-        ("hosts", '["www.example.com"]', "further hosts, each with its port unless that is 443"),
-    ),
-    "routes": (("paths", '["/", "/login", "/docs", { path = "/old", status = 301 }]', "default: any 2xx"),),
-    "dns": (
-        ("records", '[{ name = "www.example.com", type = "A", expected = ["203.0.113.7"] }]', "[]: it must resolve"),
-        ("authoritative", "false", "true: ask each of the zone's own servers as well"),
-    ),
-    "whois": (
-        ("domain", '"example.com"', "default: the registrable domain of the url"),
-        ("warn", '"30d"', "before the registration ends"),
-    ),
-    "cors": (
-        ("path", '"/api/health"', ""),
-        ("origin", '"https://app.example.com"', "must be let in"),
-        ("refuse", '["https://evil.example"]', "must not be"),
-    ),
-    "tests": (
-        ("command", '"/home/max/staging/run-tests.sh"', "run by `pom test`"),
-        ("ssh", '"max@192.0.2.7"', "where; absent: here"),
-    ),
-}
 
 
 def first_config(found: Mapping[str, Found], name: str, data_dir: str, on: date) -> str:
@@ -123,7 +91,7 @@ def _keys(settings: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _hints(kind: str, known: Collection[str]) -> list[str]:
-    return _hinted([hint for hint in _HINTS.get(kind, ()) if hint[0] not in known])
+    return _hinted([hint for hint in checks.load(kind).HINTS if hint[0] not in known])
 
 
 def _hinted(hints: Iterable[tuple[str, str, str]]) -> list[str]:

@@ -3,34 +3,55 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from pom_cli.mesh.answer import PeerAnswer, read, written
-from pom_cli.mesh.beats import OwnBeats, PeerState
 from pom_cli.times import from_ms, to_ms
 
 _COLUMNS = "name, url, state, since, asked_at, last_seen, misses, held, fault, skew_ms, late_beats, answer"
 
 
-def load(db: sqlite3.Connection) -> dict[str, PeerState]:
+class PeerRow(NamedTuple):
+    """One peer by its newest beat; `answer` is the text of its newest good one."""
+
+    url: str
+    state: str
+    since: datetime
+    asked_at: datetime
+    last_seen: datetime | None
+    misses: int
+    held: str
+    fault: str
+    skew_s: float | None
+    late_beats: int
+    answer: str | None
+
+
+class OwnBeats(NamedTuple):
+    """This instance's own row of heartbeats: the newest, and when the row began; None: it never was interrupted."""
+
+    at: datetime
+    since: datetime | None = None
+
+
+def load(db: sqlite3.Connection) -> dict[str, PeerRow]:
     """Every peer that was ever asked, by name."""
-    return {row[0]: _state(row) for row in db.execute(f"SELECT {_COLUMNS} FROM peers")}
+    return {row[0]: _row(row) for row in db.execute(f"SELECT {_COLUMNS} FROM peers")}
 
 
-def save(db: sqlite3.Connection, name: str, state: PeerState) -> None:
+def save(db: sqlite3.Connection, name: str, peer: PeerRow) -> None:
     row = (
         name,
-        state.url,
-        state.state,
-        to_ms(state.since),
-        to_ms(state.asked_at),
-        _ms(state.last_seen),
-        state.misses,
-        state.held,
-        state.fault,
-        None if state.skew_s is None else round(state.skew_s * 1000),
-        state.late_beats,
-        None if state.answer is None else written(state.answer),
+        peer.url,
+        peer.state,
+        to_ms(peer.since),
+        to_ms(peer.asked_at),
+        _ms(peer.last_seen),
+        peer.misses,
+        peer.held,
+        peer.fault,
+        None if peer.skew_s is None else round(peer.skew_s * 1000),
+        peer.late_beats,
+        peer.answer,
     )
     db.execute(f"INSERT OR REPLACE INTO peers ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", row)
 
@@ -51,8 +72,8 @@ def save_own(db: sqlite3.Connection, beats: OwnBeats) -> None:
     db.execute("INSERT OR REPLACE INTO beats (one, at, since) VALUES (1, ?, ?)", row)
 
 
-def _state(row: Sequence[Any]) -> PeerState:
-    return PeerState(
+def _row(row: Sequence[Any]) -> PeerRow:
+    return PeerRow(
         url=row[1],
         state=row[2],
         since=from_ms(row[3]),
@@ -63,12 +84,8 @@ def _state(row: Sequence[Any]) -> PeerState:
         fault=row[8],
         skew_s=None if row[9] is None else row[9] / 1000,
         late_beats=row[10],
-        answer=_answer(row[11]),
+        answer=row[11],
     )
-
-
-def _answer(text: str | None) -> PeerAnswer | None:
-    return None if text is None else read(text)
 
 
 def _instant(ms: int | None) -> datetime | None:

@@ -14,7 +14,7 @@ from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, cors
 from pom_cli.checks.cors import Seen, Settings, judge, look, parse
 from pom_cli.checks.cors.rules import Asked
-from pom_cli.checks.cors.visit import PREFLIGHT, Step
+from pom_cli.checks.cors.visit import PREFLIGHT, CorsRequest
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import EXPIRED, Fault
@@ -127,7 +127,7 @@ class TestParse:
 
     def test_it_keeps_to_the_shape_of_a_kind(self) -> None:
         kind = checks.load("cors")
-        assert kind.ALERTS == ("cors",)
+        assert tuple(kind.RUNBOOK) == ("cors",)
         assert kind.INTERVAL and kind.INTERVAL.total_seconds() == 3600
         assert kind.NETWORK
 
@@ -351,7 +351,7 @@ class TestJudging:
         }
 
     def test_an_expired_certificate_is_left_to_the_tls_check_where_there_is_one(self) -> None:
-        seen = Seen(((Step(PREFLIGHT, SETTINGS.url, Asked(APP), Fault("tls", EXPIRED, "certificate")),),))
+        seen = Seen(((CorsRequest(PREFLIGHT, SETTINGS.url, Asked(APP), Fault("tls", EXPIRED, "certificate")),),))
         alone, watched = (judge(seen, replace(SETTINGS, tls_tells=tells), {}, NOW)[0] for tells in (False, True))
         assert alone.verdicts["cors"] == Verdict(ERROR, EXPIRED)
         assert watched.verdicts["cors"].status is UNKNOWN
@@ -359,7 +359,7 @@ class TestJudging:
 
     def test_our_own_faults_are_unknown(self) -> None:
         fault = Fault("dns", "the resolver failed", "ours")
-        finding = judge(Seen(((Step(PREFLIGHT, SETTINGS.url, Asked(APP), fault),),)), SETTINGS, {}, NOW)[0]
+        finding = judge(Seen(((CorsRequest(PREFLIGHT, SETTINGS.url, Asked(APP), fault),),)), SETTINGS, {}, NOW)[0]
         assert (finding.status, finding.verdicts["cors"].status, finding.answered) == (UNKNOWN, UNKNOWN, False)
         assert finding.detail["phase"] == "dns"
 
@@ -367,7 +367,7 @@ class TestJudging:
         nasty = Answer(
             200, "", [("Access-Control-Allow-Origin", "\x1b[31m" + "x" * 999)], b"", SETTINGS.url, "", 1, 1, 1, 1, 1
         )
-        finding = judge(Seen(((Step(PREFLIGHT, SETTINGS.url, Asked(APP), nasty),),)), SETTINGS, {}, NOW)[0]
+        finding = judge(Seen(((CorsRequest(PREFLIGHT, SETTINGS.url, Asked(APP), nasty),),)), SETTINGS, {}, NOW)[0]
         assert finding.summary.isprintable()
         assert len(finding.summary) < 200
         assert finding.detail["allow_origin"].isprintable()

@@ -39,7 +39,7 @@ def told(finding: Finding) -> tuple[Status, str]:
 
 def test_it_has_what_the_engine_asks_of_a_kind() -> None:
     assert checks.load("health") is health
-    assert (health.ALERTS, dict(health.COVERED), health.INTERVAL, health.NETWORK) == (
+    assert (tuple(health.RUNBOOK), dict(health.COVERED), health.INTERVAL, health.NETWORK) == (
         ("health", "latency-drift"),
         {},
         None,

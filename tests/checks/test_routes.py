@@ -347,4 +347,4 @@ class TestLooking:
 
     def test_it_keeps_to_the_shape_of_a_kind(self) -> None:
         kind = checks.load("routes")
-        assert (kind.ALERTS, kind.INTERVAL, kind.NETWORK) == (("route",), None, True)
+        assert (tuple(kind.RUNBOOK), kind.INTERVAL, kind.NETWORK) == (("route",), None, True)

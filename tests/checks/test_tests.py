@@ -35,7 +35,7 @@ def failed(*names: str, ago: str | timedelta = timedelta(hours=2), passed: int =
 
 def found(*runs: SuiteRun, fault: str = "") -> Finding:
     (finding,) = judge(arrange(runs, fault), SETTINGS, {}, NOW)
-    assert set(finding.verdicts) == set(kind.ALERTS)
+    assert set(finding.verdicts) == set(kind.RUNBOOK)
     return finding
 
 

@@ -39,7 +39,7 @@ def past(**detail: Any) -> Mapping[str, Past]:
 def judged(seen: Seen, before: Mapping[str, Past] | None = None, now: datetime = NOW, **more: Any) -> Finding:
     (finding,) = judge(seen, replace(SETTINGS, **more), before or {}, now)
     assert json.dumps(dict(finding.detail), allow_nan=False)
-    assert set(finding.verdicts) == set(whois.ALERTS)
+    assert set(finding.verdicts) == set(whois.RUNBOOK)
     return finding
 
 
@@ -56,7 +56,7 @@ def settings_of(data: Mapping[str, Any], site: Site = SITE) -> tuple[Settings, l
 
 def test_it_has_what_the_engine_asks_of_a_kind() -> None:
     assert checks.load("whois") is whois
-    assert whois.ALERTS == ("whois-expiry", "whois-unknown")
+    assert tuple(whois.RUNBOOK) == ("whois-expiry", "whois-unknown")
     assert (dict(whois.COVERED), whois.INTERVAL, whois.NETWORK) == ({}, timedelta(hours=1), True)
     assert whois.subjects(SETTINGS) == ("",)
     assert SETTINGS.budget == 30.0

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pom_cli.mesh import beats as mesh
 from pom_cli.mesh.answer import PeerAnswer
-from pom_cli.mesh.beats import ALIVE, LATE, MISSING, Beat, OwnBeats, PeerState
+from pom_cli.mesh.beats import ALIVE, LATE, MISSING, Beat, PeerState
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE
+from pom_cli.store.peers import OwnBeats
 
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 URL = "http://192.0.2.7:9100"

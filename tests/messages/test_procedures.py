@@ -4,14 +4,23 @@ from string import Formatter
 
 import pytest
 
-from pom_cli.messages.procedures import SECTIONS, Step
+from pom_cli.checks import KINDS, alert_names, load
+from pom_cli.checks.steps import Section, Step
+from pom_cli.messages.procedures import OWN, section
 
 QUOTINGS = {"", "remote", "'", '"', "whole"}
+SECTIONS: dict[str, Section] = {alert: found for alert in alert_names() if (found := section(alert))}
 STEPS = [(alert, step) for alert, section in SECTIONS.items() for step in section.steps]
 
 
 def fields(template: str) -> list[tuple[str, str]]:
     return [(name, spec or "") for _, name, spec, _ in Formatter().parse(template) if name is not None]
+
+
+def test_every_alert_has_its_section_and_no_section_lacks_its_alert() -> None:
+    assert tuple(SECTIONS) == alert_names()
+    assert all(tuple(load(kind).RUNBOOK) == alerts for kind, alerts in KINDS.items())
+    assert set(OWN) == set(alert_names()) - {alert for alerts in KINDS.values() for alert in alerts}
 
 
 @pytest.mark.parametrize("alert", SECTIONS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site, http_settings
 from pom_cli.checks.cors.rules import Asked, is_origin, may_set, value
 from pom_cli.checks.outcome import Outcome, where, without_query
+from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict, down
 from pom_cli.net.faults import EXPIRED, HOSTWIDE, Fault, NoAnswer
@@ -17,10 +18,10 @@ from pom_cli.text import clean
 from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
-    from pom_cli.checks.cors.visit import Step
+    from pom_cli.checks.cors.visit import CorsRequest
     from pom_cli.net.deadline import Deadline
 
-ALERTS = ("cors",)
+HELP = "which origins a browser lets in, and which it must not"
 COVERED: Mapping[str, Callable[[State], bool]] = {"cors": down}
 INTERVAL: timedelta | None = timedelta(hours=1)
 NETWORK = True
@@ -28,6 +29,32 @@ NETWORK = True
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _ORIGIN = 'an origin like "https://app.example.com": lower case, no path, no slash at the end, no usual port'
 _FROM = "access-control-allow-"
+
+
+HINTS = (
+    ("path", '"/api/health"', ""),
+    ("origin", '"https://app.example.com"', "must be let in"),
+    ("refuse", '["https://evil.example"]', "must not be"),
+)
+_PREFLIGHT = "curl -si -X OPTIONS {cors_url} -H {origin_header} -H {method_header}"
+
+_ALLOWED = "and look at the Access-Control-Allow lines"
+
+RUNBOOK = {
+    "cors": Section(
+        "CORS Refused",
+        "A configured origin is not allowed, or one that must be refused is.",
+        (
+            Step("Verify:", (f"{_PREFLIGHT} -H {{headers_header}}",), _ALLOWED, having="headers_header"),
+            Step("Verify:", (_PREFLIGHT,), _ALLOWED, lacking="headers_header"),
+            Step("If there are none: check CORS settings of the application and of /etc/caddy/Caddyfile"),
+            Step("If 404/405: OPTIONS is not routed -- check recent deploys"),
+            Step("If an origin is allowed that must not be: look for a wildcard or an origin echoed unchecked"),
+            Step("If intentional change: update PoM config to match"),
+            Step("Confirm: re-run CORS check", ("{pom:whole} check cors {target}",)),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +88,7 @@ class Settings:
 class Seen:
     """The last attempt: what each origin's visit came to, in the order of the subjects."""
 
-    visits: "tuple[tuple[Step, ...], ...]"
+    visits: "tuple[tuple[CorsRequest, ...], ...]"
     attempts: int = 1
 
 
@@ -122,12 +149,12 @@ def look(settings: Settings) -> Seen:
     return Seen(visits, attempt)
 
 
-def _round(settings: Settings) -> "tuple[tuple[Step, ...], ...]":
+def _round(settings: Settings) -> "tuple[tuple[CorsRequest, ...], ...]":
     """Where the host cannot be reached for the first origin, it is not tried for the others."""
     from pom_cli.checks.cors.visit import trial, visit
     from pom_cli.net.deadline import Deadline
 
-    visits: list[tuple[Step, ...]] = []
+    visits: list[tuple[CorsRequest, ...]] = []
     for origin in subjects(settings):
         asked = Asked(origin, settings.method, settings.headers, settings.credentials)
         if visits and isinstance(fault := visits[0][0].outcome, Fault) and fault.phase in HOSTWIDE:
@@ -166,7 +193,7 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
     return [_finding(origin, steps, seen.attempts, settings) for origin, steps in pairs]
 
 
-def _finding(origin: str, steps: "tuple[Step, ...]", attempts: int, settings: Settings) -> Finding:
+def _finding(origin: str, steps: "tuple[CorsRequest, ...]", attempts: int, settings: Settings) -> Finding:
     from pom_cli.checks.cors.visit import judge_allowed, judge_refused
 
     status, summary, decisive = (judge_allowed if origin == settings.origin else judge_refused)(steps)
@@ -184,7 +211,7 @@ def _finding(origin: str, steps: "tuple[Step, ...]", attempts: int, settings: Se
     )
 
 
-def _sent(step: "Step", settings: Settings) -> dict[str, Any]:
+def _sent(step: "CorsRequest", settings: Settings) -> dict[str, Any]:
     """What was asked in the step that decided."""
     return {
         "step": step.name,

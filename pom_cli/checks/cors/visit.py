@@ -24,7 +24,7 @@ Send = Callable[[str, str, Mapping[str, str]], Outcome]
 
 
 @dataclass(frozen=True)
-class Step:
+class CorsRequest:
     """One request and what came of it. The name is `preflight`, the method, or that of the request without Origin."""
 
     name: str
@@ -33,13 +33,13 @@ class Step:
     outcome: Outcome
 
 
-def visit(url: str, asked: Asked, send: Send) -> tuple[Step, ...]:
+def visit(url: str, asked: Asked, send: Send) -> tuple[CorsRequest, ...]:
     """Preflight and request as a browser goes on with them, redirects within the host included ("HTTP-redirect fetch").
 
     The preflight is sent even where a browser would need none. Where the answer names one origin and caches might
     hand it to another, a last request without Origin tells whether it depends on the Origin at all.
     """
-    steps: list[Step] = []
+    steps: list[CorsRequest] = []
     for hop in range(MAX_REDIRECTS + 1):
         if hop == 0 or not asked.simple:
             steps.append(_preflight(url, asked, send))
@@ -59,7 +59,7 @@ def visit(url: str, asked: Asked, send: Send) -> tuple[Step, ...]:
     raise AssertionError("the last hop returns")
 
 
-def trial(url: str, asked: Asked, send: Send) -> tuple[Step, ...]:
+def trial(url: str, asked: Asked, send: Send) -> tuple[CorsRequest, ...]:
     """Preflight and request of an origin that must be refused: both, for either alone would let it in."""
     first = _preflight(url, asked, send)
     if isinstance(first.outcome, Fault) or asked.method not in _SENT:
@@ -67,15 +67,15 @@ def trial(url: str, asked: Asked, send: Send) -> tuple[Step, ...]:
     return first, _request(url, asked, send)
 
 
-def _preflight(url: str, asked: Asked, send: Send) -> Step:
-    return Step(PREFLIGHT, url, asked, send("OPTIONS", url, preflight_fields(asked)))
+def _preflight(url: str, asked: Asked, send: Send) -> CorsRequest:
+    return CorsRequest(PREFLIGHT, url, asked, send("OPTIONS", url, preflight_fields(asked)))
 
 
-def _request(url: str, asked: Asked, send: Send) -> Step:
-    return Step(asked.method, url, asked, send(asked.method, url, {"Origin": asked.origin}))
+def _request(url: str, asked: Asked, send: Send) -> CorsRequest:
+    return CorsRequest(asked.method, url, asked, send(asked.method, url, {"Origin": asked.origin}))
 
 
-def _stops(step: Step) -> bool:
+def _stops(step: CorsRequest) -> bool:
     return isinstance(step.outcome, Fault) or refused(step) is not None
 
 
@@ -96,17 +96,17 @@ def _onward(asked: Asked, before: str, after: str) -> Asked:
     return replace(asked, origin="null", headers=tuple(name for name in asked.headers if name != "authorization"))
 
 
-def _doubt(step: Step, send: Send) -> tuple[Step, ...]:
+def _doubt(step: CorsRequest, send: Send) -> tuple[CorsRequest, ...]:
     if isinstance(step.outcome, Fault) or refused(step) or not _names_one(step.outcome) or varies(step.outcome.headers):
         return ()
-    return (Step(BARE, step.url, step.asked, send(step.asked.method, step.url, {})),)
+    return (CorsRequest(BARE, step.url, step.asked, send(step.asked.method, step.url, {})),)
 
 
 def _names_one(answer: Answer) -> bool:
     return value(answer.headers, "access-control-allow-origin") not in (None, "*")
 
 
-def refused(step: Step) -> str | None:
+def refused(step: CorsRequest) -> str | None:
     """Why a browser refuses this answer, None where it does not. Only for a step that was answered."""
     assert isinstance(step.outcome, Answer)  # noqa: S101 - see above
     if step.name == PREFLIGHT:
@@ -114,7 +114,7 @@ def refused(step: Step) -> str | None:
     return None if step.name == BARE else refusal(step.outcome.headers, step.asked)
 
 
-def judge_allowed(steps: Sequence[Step]) -> tuple[Status, str, Step]:
+def judge_allowed(steps: Sequence[CorsRequest]) -> tuple[Status, str, CorsRequest]:
     """What a visit says of an origin that must be allowed: status, summary, and the step that decided."""
     for step in steps:
         trouble = _trouble(step)
@@ -131,7 +131,7 @@ def judge_allowed(steps: Sequence[Step]) -> tuple[Status, str, Step]:
     return OPERATIONAL, "allowed", last
 
 
-def _trouble(step: Step) -> tuple[Status, str] | None:
+def _trouble(step: CorsRequest) -> tuple[Status, str] | None:
     if step.name == BARE:
         return None
     if isinstance(step.outcome, Fault):
@@ -144,12 +144,12 @@ def _trouble(step: Step) -> tuple[Status, str] | None:
     return ERROR, f"{step.name}: {reason}"
 
 
-def _silence(step: Step, fault: Fault) -> str:
+def _silence(step: CorsRequest, fault: Fault) -> str:
     """Which request had no answer, unless none ever left."""
     return told(fault) if fault.phase in HOSTWIDE else f"{step.name}: {told(fault)}"
 
 
-def _tells_nothing(step: Step) -> bool:
+def _tells_nothing(step: CorsRequest) -> bool:
     """An answer to somebody who is not logged in, where the page would be: the preflight alone is judged then."""
     incomplete = bool(step.asked.unsafe) or step.asked.credentials
     return (
@@ -160,7 +160,7 @@ def _tells_nothing(step: Step) -> bool:
     )
 
 
-def _for_caches(step: Step, bare: Step) -> tuple[Status, str]:
+def _for_caches(step: CorsRequest, bare: CorsRequest) -> tuple[Status, str]:
     """An answer that is the same for everybody needs no Vary, whichever origin it names."""
     assert isinstance(step.outcome, Answer)  # noqa: S101 - `_doubt` saw to it
     name = "access-control-allow-origin"
@@ -169,7 +169,7 @@ def _for_caches(step: Step, bare: Step) -> tuple[Status, str]:
     return DEGRADED, f"allowed, but {step.name} lacks Vary: Origin: a cache may hand its answer to other origins"
 
 
-def judge_refused(steps: Sequence[Step]) -> tuple[Status, str, Step]:
+def judge_refused(steps: Sequence[CorsRequest]) -> tuple[Status, str, CorsRequest]:
     """What a trial says of an origin that must be refused: status, summary, and the step that decided."""
     for step in steps:
         if isinstance(step.outcome, Answer) and _lets_in(step, step.outcome):
@@ -181,7 +181,7 @@ def judge_refused(steps: Sequence[Step]) -> tuple[Status, str, Step]:
     return OPERATIONAL, "refused", steps[0]
 
 
-def _lets_in(step: Step, answer: Answer) -> bool:
+def _lets_in(step: CorsRequest, answer: Answer) -> bool:
     """Would a browser share this answer, or take it for permission? Which methods and headers does not matter here."""
     understood = step.name != PREFLIGHT or 200 <= answer.status < 300
     return understood and refusal(answer.headers, step.asked) is None

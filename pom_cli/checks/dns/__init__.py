@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site
 from pom_cli.checks.dns.records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
 from pom_cli.checks.dns.servers import Server, server, system_resolvers
+from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import Finding, Past, State
 from pom_cli.text import clean
@@ -18,12 +19,30 @@ if TYPE_CHECKING:
     from pom_cli.checks.dns.answers import Answer
     from pom_cli.checks.dns.verdicts import Sight
 
-ALERTS = ("dns",)
+HELP = "DNS records that must be as expected"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no record
 INTERVAL: timedelta | None = timedelta(hours=1)
 NETWORK = True
 
 _FULL_NAME = 'a full name like "www.example.com"'
+
+
+HINTS = (
+    ("records", '[{ name = "www.example.com", type = "A", expected = ["203.0.113.7"] }]', "[]: it must resolve"),
+    ("authoritative", "false", "true: ask each of the zone's own servers as well"),
+)
+RUNBOOK = {
+    "dns": Section(
+        "DNS Mismatch",
+        "DNS records don't match expected values.",
+        (
+            Step("Verify:", ("dig {a_record} +short", "dig {record} {type} +short"), "and compare with expected"),
+            Step("Check Cloudflare DNS dashboard for unexpected changes"),
+            Step("If propagation issue: wait 5-10 minutes and recheck", ("{pom:whole} check dns {target}",)),
+            Step("If intentional change: update PoM config to match new expected values"),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)

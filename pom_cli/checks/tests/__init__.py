@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pom_cli.checks import Site
+from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, SuiteRun, Verdict, worst
 from pom_cli.text import clean, listed
@@ -15,7 +16,7 @@ from pom_cli.times import short, utc
 from pom_cli.toml.address import SSH
 from pom_cli.toml.table import Table
 
-ALERTS = ("test-failed", "test-stale")
+HELP = "the newest test run that was recorded: what fails, and how old it is"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # tests run elsewhere, whatever becomes of the site
 INTERVAL = timedelta(hours=1)
 NETWORK = False
@@ -23,6 +24,46 @@ NETWORK = False
 _LONGEST = 4_000  # characters of a command
 _NAMED = 20  # failing tests that an alert lists
 _EXCERPT = 10  # lines of the log's end that a finding carries
+
+
+HINTS = (
+    ("command", '"/home/max/staging/run-tests.sh"', "run by `pom test`"),
+    ("ssh", '"max@192.0.2.7"', "where; absent: here"),
+)
+_RUN_TESTS = (
+    Step("SSH into {test_host} and run tests manually:", ("ssh {test_ssh} {test_command}",)),
+    Step("Run tests manually:", ("{test_command:whole}",), lacking="test_ssh"),
+)
+
+RUNBOOK = {
+    "test-failed": Section(
+        "Test Run Failed",
+        "The newest test run has failing tests, or did not end within its time.",
+        (
+            *_RUN_TESTS,
+            Step("If tests fail: investigate failures, check recent deploys, fix, re-run"),
+            Step("If tests pass: suspect a flaky test or a shared resource (database, port, disk)"),
+            Step("If it timed out: find the test that hangs, or raise its timeout in PoM config"),
+            Step(
+                "Store a new run, which ends this alert when it passes:",
+                ("{pom:whole} test {target}",),
+                lacking="tests_elsewhere",
+            ),
+            Step("Record a new run (pom test record), which ends this alert when it passes", having="tests_elsewhere"),
+        ),
+    ),
+    "test-stale": Section(
+        "Test Run Stale",
+        "No test run recorded in 7+ days.",
+        (
+            *_RUN_TESTS,
+            Step("If tests fail: investigate failures, fix, re-run"),
+            Step("If SSH test execution fails: check SSH key, connectivity, permissions"),
+            Step("Store a new run, which ends this alert:", ("{pom:whole} test {target}",), lacking="tests_elsewhere"),
+            Step("Record a new run (pom test record), which ends this alert", having="tests_elsewhere"),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -112,7 +153,7 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
     """One Finding. A try that came to nothing says nothing of the tests, and does not keep them from getting stale."""
     if not seen.made and not seen.failed_try:
         why = f"the database cannot be read: {seen.fault}" if seen.fault else "no test run recorded yet"
-        return [Finding("", UNKNOWN, clean(why), dict.fromkeys(ALERTS, Verdict(UNKNOWN, clean(why))))]
+        return [Finding("", UNKNOWN, clean(why), dict.fromkeys(RUNBOOK, Verdict(UNKNOWN, clean(why))))]
     stale = _stale(seen, settings, now)
     failed = _failed(seen.made)
     parts = [verdict for verdict in (failed, stale) if verdict.status in (ERROR, DEGRADED)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site
+from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
 from pom_cli.toml.table import Table, host_port, idna
@@ -18,7 +19,7 @@ from pom_cli.toml.table import Table, host_port, idna
 if TYPE_CHECKING:
     from pom_cli.checks.tls.sights import Sight
 
-ALERTS = ("tls-expiry", "tls-failed")
+HELP = "the certificate and the handshake of each host"
 INTERVAL: timedelta | None = timedelta(hours=1)
 NETWORK = True
 
@@ -27,6 +28,37 @@ _ROUNDS = 3  # times the timeout: how long a target of many hosts may take at mo
 _HOST = 'a list of hosts like ["www.example.com", "example.com:8443"]'
 
 Host = tuple[str, int]
+
+
+HINTS = (
+    ("warn", '"14d"', "before the certificate ends; never more than a third of its lifetime"),
+    ("verify", "true", 'chain and host name; for a private CA: ca_file = "/etc/pom/origin-ca.pem"'),
+    ("hosts", '["www.example.com"]', "further hosts, each with its port unless that is 443"),
+)
+RUNBOOK = {
+    "tls-expiry": Section(
+        "TLS Certificate Expiry",
+        "Alert when certificate expires within 14 days.",
+        (
+            Step("Verify:", ("openssl s_client -connect {connect} 2>/dev/null | openssl x509 -noout -dates",)),
+            Step(
+                "Cloudflare Origin CA certs (15-year): no renewal needed. If alert fires, check Caddy config.",
+            ),
+            WRONG_CERTIFICATE,
+            Step("For custom domains (on-demand TLS): Caddy auto-renews via ACME. Check Caddy logs."),
+        ),
+    ),
+    "tls-failed": Section(
+        "TLS Check Failed",
+        "Handshake timeout, certificate parse failure, or connection refused.",
+        (
+            Step("Verify:", ("openssl s_client -connect {connect} -servername {name}",)),
+            CADDY_STATUS,
+            Step("Check if port {port} is open:", ("ssh {ssh} ss -tlnp | grep {port}",)),
+            CADDY_RESTART,
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)

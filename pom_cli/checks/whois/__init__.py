@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pom_cli.checks import Site
+from pom_cli.checks.steps import Section, Step
 from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
 from pom_cli.checks.whois.suffixes import ascii_name, registrable
 from pom_cli.frozen import dataclass
@@ -13,7 +14,7 @@ from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, 
 from pom_cli.times import short, utc
 from pom_cli.toml.table import Table, host_port, http_url, idna, split_url
 
-ALERTS = ("whois-expiry", "whois-unknown")
+HELP = "when the domain expires, over RDAP or WHOIS"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no registry
 INTERVAL = timedelta(hours=1)
 NETWORK = True
@@ -21,6 +22,35 @@ NETWORK = True
 _PATIENCE = timedelta(days=7)  # without any date, until that is an alert of its own
 _NAMES = {"rdap": "RDAP", "whois": "WHOIS"}
 _DELETED = ("redemptionperiod", "pendingdelete")  # EPP (RFC 3915, RFC 5731) and RDAP's spelling of it
+
+
+HINTS = (
+    ("domain", '"example.com"', "default: the registrable domain of the url"),
+    ("warn", '"30d"', "before the registration ends"),
+)
+RUNBOOK = {
+    "whois-expiry": Section(
+        "WHOIS Domain Expiry",
+        "Domain registration expires within 30 days.",
+        (
+            Step("Verify:", ("whois {domain} | grep -i expir",)),
+            Step("Renew domain with registrar ({registrar} for {domain})"),
+            Step("Renew domain with registrar", lacking="registrar"),
+            Step("Confirm renewal: re-run WHOIS check", ("{pom:whole} check whois {target}",)),
+        ),
+    ),
+    "whois-unknown": Section(
+        "WHOIS Expiry Unknown",
+        "No expiry date could be read for 7 days; the last known one still counts down.",
+        (
+            Step("Verify:", ("whois {domain} | grep -i expir",)),
+            Step("If the registry limits or refuses queries: wait an hour and recheck"),
+            Step("If it publishes no date: look it up at the registrar and declare it as expires_on in PoM config"),
+            Step("If lookups fail on this host only: check network (firewall, port 43, DNS resolution)"),
+            Step("Confirm: re-run WHOIS check", ("{pom:whole} check whois {target}",)),
+        ),
+    ),
+}
 
 
 @dataclass(frozen=True)
