@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
@@ -126,6 +126,10 @@ def parse(table: Table, site: Site) -> Settings:
         drift=_drift(table),
         tls_tells=site.tls and http_settings.is_at(url, site),
     )
+
+
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {"health_url": settings.url}
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:

@@ -26,6 +26,11 @@ NETWORK = True
 _PATH = 'a path like "/login"'
 
 
+def _route_facts(path: str, known: Mapping[str, str]) -> Mapping[str, str]:
+    url = known.get("url", "")
+    return {"route": "/".join(url.split("/")[:3]) + path if path else url}
+
+
 HINTS = (("paths", '["/", "/login", "/docs", { path = "/old", status = 301 }]', "default: any 2xx"),)
 RUNBOOK = {
     "route": Section(
@@ -38,6 +43,8 @@ RUNBOOK = {
             Step("If 500: application error -- check logs with", (LOGS,), having="ssh"),
             Step("If 500: application error -- check logs with", ("journalctl -u {unit}",), lacking="ssh"),
         ),
+        plural="routes",
+        facts=_route_facts,
     ),
 }
 
@@ -97,6 +104,10 @@ def parse(table: Table, site: Site) -> Settings:
         ca_file=site.ca_file,
         tls_tells=site.tls,
     )
+
+
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {}
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:

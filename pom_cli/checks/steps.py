@@ -3,6 +3,8 @@
 The words and their order are the runbook's own for the alerts that it names. `messages.runbook` fills them in.
 """
 
+from collections.abc import Callable, Mapping
+
 from pom_cli.frozen import dataclass
 from pom_cli.model import Status
 
@@ -28,6 +30,9 @@ class Section:
     title: str
     symptoms: str
     steps: tuple[Step, ...]
+    plural: str = "subjects"  # what several of its subjects are called
+    facts: Callable[[str, Mapping[str, str]], Mapping[str, str]] = lambda _subject, _known: {}
+    """What one subject, "" for none, adds to the facts that are known."""
 
 
 # The remote shell splits again: without the outer quotes it would see --since 10.

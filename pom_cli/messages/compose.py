@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Any
 
 from pom_cli import __version__
+from pom_cli.checks import kind_of
 from pom_cli.messages import runbook
 from pom_cli.messages.runbook import wrapped
 from pom_cli.messages.wording import block, headline, name, recovered
@@ -31,7 +32,6 @@ _LOOKING = timedelta(minutes=4)
 _NOTES = 400  # bytes kept for the lines that say what was left out
 _RULE = "\n\n" + "-" * 24 + "\n\n"
 _REASONS = ("new", "worse", "changed", "reminder", "recovered")
-_FACT = {"route": "paths", "dns": "records", "tls-expiry": "hosts", "tls-failed": "hosts"}  # as the runbook calls them
 
 
 def compose(
@@ -142,8 +142,8 @@ def _todo(ranked: Sequence[Notice], facts: Facts) -> list[_Group]:
 def _known(notice: Notice, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the runbook's steps are filled in with: the target's facts, and this notice's."""
     known = {"cors_url": notice.facts.get("url"), **facts, "status": notice.now, "target": notice.target}
-    if notice.alert in _FACT and notice.subjects:
-        known[_FACT[notice.alert]] = notice.subjects
+    if notice.subjects:
+        known["subjects"] = {kind_of(notice.alert): notice.subjects}
     if notice.facts.get("phase") in ("connect", "tls") and str(notice.facts.get("url", "")).startswith("https:"):
         known["unsecured"] = "yes"
     return known

@@ -51,20 +51,10 @@ def _target(target: Target) -> dict[str, Any]:
         "unit": ops.unit,
         "database": ops.database,
     }
-    settings = {kind: check.settings for kind, check in target.checks.items()}
-    facts["health_url"] = getattr(settings.get("health"), "url", "")
-    cors = settings.get("cors")
-    facts |= {
-        f"{prefix}{name}": getattr(cors, name, "")
-        for name, prefix in (("url", "cors_"), ("origin", ""), ("method", ""))
-    }
-    facts["headers"] = ",".join(getattr(cors, "unsafe", ()))
     facts["runbook"] = target.runbook
-    for kind, fact in (("routes", "paths"), ("dns", "records"), ("tls", "hosts")):
-        if kind in settings:
-            facts[fact] = checks.load(kind).subjects(settings[kind])
-    facts["domain"] = getattr(settings.get("whois"), "domain", "")
-    facts["test_ssh"] = getattr(settings.get("tests"), "ssh", "")
-    facts["test_command"] = getattr(settings.get("tests"), "command", "")
-    facts["tests_elsewhere"] = "" if facts["test_command"] else "yes"
+    facts["subjects"] = {}
+    for kind, check in target.checks.items():
+        module = checks.load(kind)
+        facts |= module.facts(check.settings)
+        facts["subjects"][kind] = module.subjects(check.settings)
     return facts

@@ -39,6 +39,7 @@ OWN: dict[str, Section] = {
             Step("If timers are active: check disk and clock", ("df -h /var/lib/pom", "timedatectl")),
             Step("Confirm:", ("{pom:whole} doctor",)),
         ),
+        plural="kinds",
     ),
     "delivery-failed": Section(
         "Delivery Failed",
@@ -54,6 +55,7 @@ OWN: dict[str, Section] = {
             Step("Send what was held back:", ("{pom:whole} alerts retry",)),
             Step("Confirm with a real message:", ("{pom:whole} alerts test",)),
         ),
+        plural="recipients",
     ),
     "config-broken": Section(
         "Config Broken",

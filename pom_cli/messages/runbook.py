@@ -10,7 +10,7 @@ from shlex import quote
 from string import Formatter
 from typing import Any
 
-from pom_cli.checks import alert_names
+from pom_cli.checks import alert_names, kind_of
 from pom_cli.checks.steps import Step
 from pom_cli.messages.procedures import section
 from pom_cli.model import DEGRADED, ERROR, UNREACHABLE
@@ -38,17 +38,22 @@ def symptoms(alert: str) -> str:
     return found.symptoms if found else ""
 
 
+def plural(alert: str) -> str:
+    """What several subjects of this alert are called."""
+    found = section(alert)
+    return found.plural if found else "subjects"
+
+
 def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
 
     Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar,
     config, unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command,
     tests_elsewhere (PoM has no command for them), cors_url, origin, method, headers (those that a preflight asks
-    for), and the lists paths, records (`"name"` or `"name TYPE"`) and hosts (`"host:port"`). What cannot be filled
-    in is left out. `runbook` holds the operator's own steps by alert, which are added, or stand instead.
+    for), and `subjects` by kind of check. What cannot be filled in is left out. `runbook` is the operator's own steps
+    by alert, which are added to the usual ones or replace them.
     """
-    worlds = _worlds(facts)
-    found = section(alert)
+    worlds, found = _worlds(alert, facts), section(alert)
     applying = [step for step in (found.steps if found else ()) if _applies(step, facts.get("status"), worlds[0])]
     usual = tuple(filled for step in applying if (filled := _filled(step, worlds)))
     own = facts.get("runbook", {}).get(alert)
@@ -124,17 +129,14 @@ _QUOTING: dict[str, Callable[[str], str]] = {
 }
 
 
-def _worlds(facts: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The facts once for each path, record and host: a template gives a command for every one that fills it."""
+def _worlds(alert: str, facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The facts once for each subject of the alert: a template gives a command for every one that fills it."""
     known = _derived({key: text for key, value in facts.items() if (text := _usable(value))})
-    url, host = known.get("url", ""), known.get("host", "")
-    port = known.pop("port", "443" if host else "")
-    root = "/".join(url.split("/")[:3])  # https://example.com
-    each = [
-        *([{"route": root + path} for path in _listed(facts, "paths")] or [{"route": url}]),
-        *([_record(record) for record in _listed(facts, "records")] or [{"a_record": host}]),
-        *([_host(place, port) for place in _listed(facts, "hosts")] or [_host(host, port)]),
-    ]
+    found = section(alert)
+    if found is None:
+        return [known]
+    subjects = _listed(facts.get("subjects") or {}, kind_of(alert)) or [""]
+    each = [found.facts(subject, known) for subject in subjects]
     return [known | {key: text for key, text in one.items() if _usable(text)} for one in each]
 
 
@@ -171,18 +173,3 @@ def _usable(value: Any) -> str:
 def _listed(facts: Mapping[str, Any], key: str) -> list[str]:
     values = facts.get(key) or ()
     return [text for value in ([values] if isinstance(values, str) else values) if (text := _usable(value))]
-
-
-def _record(subject: str) -> dict[str, str]:
-    """`"example.com A"` for dig, which asks for A by itself."""
-    name, kind, *_ = [*subject.split(), "A"]
-    return {"a_record": name} if kind == "A" else {"record": name, "type": kind}
-
-
-def _host(subject: str, port: str) -> dict[str, str]:
-    """`"example.com:8443"` or `"[::1]"` for openssl and ss."""
-    found = re.fullmatch(r"(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject)
-    if not found:
-        return {"port": port}
-    number = found[2] or port
-    return {"connect": f"{found[1]}:{number}", "name": found[1].strip("[]"), "port": number}

@@ -5,22 +5,13 @@ Whatever came from outside goes through `clean`.
 
 from datetime import datetime
 
+from pom_cli.messages import runbook
 from pom_cli.messages.runbook import wrapped
 from pom_cli.model import Notice
 from pom_cli.text import clean
 from pom_cli.times import lasted, local, short, utc
 
 _SHOWN = 5  # subjects and peers' views of one notice
-_PLURAL = {
-    "route": "routes",
-    "dns": "records",
-    "tls-expiry": "hosts",
-    "tls-failed": "hosts",
-    "cors": "origins",
-    "test-failed": "tests",
-    "checks-overdue": "kinds",
-    "delivery-failed": "recipients",
-}
 _DETAILS = (
     ("http_status", "HTTP {}"),
     ("phase", "phase {}"),
@@ -60,7 +51,7 @@ def _change(notice: Notice) -> str:
 def _counted(notice: Notice) -> str:
     """The one subject by its name, more by their number; nothing where there is none."""
     if len(notice.subjects) > 1:
-        return f"{len(notice.subjects)} {_PLURAL.get(notice.alert, 'subjects')}"
+        return f"{len(notice.subjects)} {runbook.plural(notice.alert)}"
     return "".join(clean(subject, 30) for subject in notice.subjects)
 
 
@@ -150,7 +141,7 @@ def _subjects(notice: Notice) -> list[str]:
     for subject in filter(None, notice.subjects):
         told = clean(str(seen.get(subject) or ""), 120)
         lines.append(clean(subject, 80) + (f": {told}" if told not in summary else ""))
-    return _list(_PLURAL.get(notice.alert, "subjects").capitalize(), lines)
+    return _list(runbook.plural(notice.alert).capitalize(), lines)
 
 
 def _views(notice: Notice) -> list[str]:

@@ -23,8 +23,7 @@ FACTS: dict[str, Any] = {
     "unit": "makenotwork",
     "database": "makenotwork",
     "domain": "makenot.work",
-    "paths": ["/login"],
-    "records": ["makenot.work A"],
+    "subjects": {"routes": ["/login"], "dns": ["makenot.work A"]},
     "peer_ssh": "max@100.106.221.39",
     "peer_host": "100.106.221.39",
     "test_ssh": "max@100.106.221.39",
@@ -211,34 +210,40 @@ def test_prose_stays_where_its_command_cannot_be_filled_in() -> None:
 
 
 def test_every_failing_path_record_and_host_gets_its_command_up_to_five() -> None:
-    assert commands("route", paths=["/a", "/b?x=1"])[:2] == [
+    assert commands("route", subjects={"routes": ["/a", "/b?x=1"]})[:2] == [
         "curl -sI https://makenot.work/a",
         "curl -sI 'https://makenot.work/b?x=1'",
     ]
     records = ["makenot.work A", "makenot.work MX", "_sip._tcp.makenot.work SRV"]
-    assert commands("dns", records=records)[:3] == [
+    assert commands("dns", subjects={"dns": records})[:3] == [
         "dig makenot.work +short",
         "dig makenot.work MX +short",
         "dig _sip._tcp.makenot.work SRV +short",
     ]
-    assert commands("tls-failed", hosts=["shop.example:8443", "[2001:db8::1]:443"])[:2] == [
+    assert commands("tls-failed", subjects={"tls": ["shop.example:8443", "[2001:db8::1]:443"]})[:2] == [
         "openssl s_client -connect shop.example:8443 -servername shop.example",
         "openssl s_client -connect '[2001:db8::1]:443' -servername 2001:db8::1",
     ]
-    assert len([line for line in commands("route", paths=[f"/{n}" for n in range(40)]) if "curl" in line]) == 5
+    assert (
+        len([line for line in commands("route", subjects={"routes": [f"/{n}" for n in range(40)]}) if "curl" in line])
+        == 5
+    )
 
 
 def test_the_port_is_that_of_the_host_that_fails() -> None:
-    steps = runbook.steps("tls-failed", {**FACTS, "hosts": ["shop.example:8443"]})
+    steps = runbook.steps("tls-failed", {**FACTS, "subjects": {"tls": ["shop.example:8443"]}})
     assert "Check if port 8443 is open:\n    ssh root@100.120.174.96 ss -tlnp | grep 8443" in steps
 
 
 def test_paths_belong_to_the_root_of_the_site() -> None:
-    assert commands("route", url="https://makenot.work/app/", paths=["/x"])[0] == "curl -sI https://makenot.work/x"
+    assert (
+        commands("route", url="https://makenot.work/app/", subjects={"routes": ["/x"]})[0]
+        == "curl -sI https://makenot.work/x"
+    )
 
 
 def test_without_paths_or_a_health_url_the_sites_own_url_is_asked() -> None:
-    assert commands("route", paths=[])[0] == "curl -sI https://makenot.work"
+    assert commands("route", subjects={})[0] == "curl -sI https://makenot.work"
     assert commands("health", health_url=None)[0] == "curl -v https://makenot.work"
 
 
@@ -289,7 +294,7 @@ def test_a_preflight_asks_for_the_headers_that_the_config_names() -> None:
 @pytest.mark.parametrize("value", ["-oProxyCommand=x", "@192.0.2.1", "+trace", "a\nb", "\x1b[2J", "x" * 501, "a  b"])
 def test_what_a_program_would_take_for_an_option_or_a_terminal_for_a_command_is_left_out(value: str) -> None:
     assert not [line for line in commands("health", ssh=value) if line.startswith("ssh")]
-    assert value not in "\n".join(runbook.steps("dns", {"records": [value]}))
+    assert value not in "\n".join(runbook.steps("dns", {"subjects": {"dns": [value]}}))
 
 
 def test_steps_are_numbered_and_only_endless_prose_is_wrapped() -> None:
@@ -321,7 +326,7 @@ def test_through_ssh_every_value_reaches_its_program_as_one_word(value: str) -> 
 @given(odd)
 def test_a_value_in_a_local_command_is_one_word(value: str) -> None:
     path = "/" + value
-    assert shlex.split(commands("route", paths=[path])[0])[2] == "https://makenot.work" + path
+    assert shlex.split(commands("route", subjects={"routes": [path]})[0])[2] == "https://makenot.work" + path
 
 
 def test_real_shells_hand_over_what_is_meant(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ RUNBOOK = {
             Step("If intentional change: update PoM config to match"),
             Step("Confirm: re-run CORS check", ("{pom:whole} check cors {target}",)),
         ),
+        plural="origins",
     ),
 }
 
@@ -134,6 +135,15 @@ def _header(name: Any) -> str:
     if not isinstance(name, str) or not may_set(name):
         raise ValueError(name)
     return name.lower()
+
+
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {
+        "cors_url": settings.url,
+        "origin": settings.origin,
+        "method": settings.method,
+        "headers": ",".join(settings.unsafe),
+    }
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:

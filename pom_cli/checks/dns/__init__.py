@@ -27,6 +27,12 @@ NETWORK = True
 _FULL_NAME = 'a full name like "www.example.com"'
 
 
+def _record_facts(subject: str, known: Mapping[str, str]) -> Mapping[str, str]:
+    """`"example.com A"` for dig, which asks for A by itself."""
+    name, type_, *_ = [*subject.split(), "A"] if subject else [known.get("host", ""), "A"]
+    return {"a_record": name} if type_ == "A" else {"record": name, "type": type_}
+
+
 HINTS = (
     ("records", '[{ name = "www.example.com", type = "A", expected = ["203.0.113.7"] }]', "[]: it must resolve"),
     ("authoritative", "false", "true: ask each of the zone's own servers as well"),
@@ -41,6 +47,8 @@ RUNBOOK = {
             Step("If propagation issue: wait 5-10 minutes and recheck", ("{pom:whole} check dns {target}",)),
             Step("If intentional change: update PoM config to match new expected values"),
         ),
+        plural="records",
+        facts=_record_facts,
     ),
 }
 
@@ -74,6 +82,10 @@ def parse(table: Table, site: Site) -> Settings:
         timeout_s=timeout.total_seconds(),
         authoritative=table.boolean("authoritative", False),
     )
+
+
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {}
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ RUNBOOK = {
             ),
             Step("Record a new run (pom test record), which ends this alert when it passes", having="tests_elsewhere"),
         ),
+        plural="tests",
     ),
     "test-stale": Section(
         "Test Run Stale",
@@ -121,6 +122,14 @@ def _command(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST or "\0" in value:
         raise ValueError
     return value
+
+
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {
+        "test_ssh": settings.ssh,
+        "test_command": settings.command,
+        "tests_elsewhere": "" if settings.command else "yes",
+    }
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """tls: the certificate and the handshake of each host of a target, as a browser would meet them."""
 
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -30,6 +31,16 @@ _HOST = 'a list of hosts like ["www.example.com", "example.com:8443"]'
 Host = tuple[str, int]
 
 
+def _host_facts(subject: str, known: Mapping[str, str]) -> Mapping[str, str]:
+    """`"example.com:8443"` or `"[::1]"` for openssl and ss."""
+    port = known.get("port") or ("443" if known.get("host") else "")
+    parts = re.fullmatch(r"(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject or known.get("host", ""))
+    if not parts:
+        return {"port": port}
+    number = parts[2] or port
+    return {"connect": f"{parts[1]}:{number}", "name": parts[1].strip("[]"), "port": number}
+
+
 HINTS = (
     ("warn", '"14d"', "before the certificate ends; never more than a third of its lifetime"),
     ("verify", "true", 'chain and host name; for a private CA: ca_file = "/etc/pom/origin-ca.pem"'),
@@ -47,6 +58,8 @@ RUNBOOK = {
             WRONG_CERTIFICATE,
             Step("For custom domains (on-demand TLS): Caddy auto-renews via ACME. Check Caddy logs."),
         ),
+        plural="hosts",
+        facts=_host_facts,
     ),
     "tls-failed": Section(
         "TLS Check Failed",
@@ -57,6 +70,8 @@ RUNBOOK = {
             Step("Check if port {port} is open:", ("ssh {ssh} ss -tlnp | grep {port}",)),
             CADDY_RESTART,
         ),
+        plural="hosts",
+        facts=_host_facts,
     ),
 }
 
@@ -109,6 +124,10 @@ def parse(table: Table, site: Site) -> Settings:
         ca_file=_ca_file(table),
         timeout_s=timeout.total_seconds(),
     )
+
+
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {}
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:

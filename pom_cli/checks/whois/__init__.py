@@ -93,6 +93,10 @@ def parse(table: Table, site: Site) -> Settings:
     )
 
 
+def facts(settings: Settings) -> Mapping[str, Any]:
+    return {"domain": settings.domain}
+
+
 def subjects(settings: Settings) -> tuple[str, ...]:
     return ("",)
 
