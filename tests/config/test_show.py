@@ -8,7 +8,7 @@ import pytest
 import tomli
 from hypothesis import given
 from hypothesis import strategies as st
-from test_config import DATA, without_kinds_to_come
+from test_config import DATA
 
 from pom_cli import config
 from pom_cli.config import Config, show
@@ -28,7 +28,7 @@ def settings(loaded: Config) -> Config:
 @pytest.mark.parametrize(
     "text",
     [
-        without_kinds_to_come((DATA / "whole.toml").read_text()),
+        (DATA / "whole.toml").read_text(),
         SHOP,
         SHOP + 'health = false\ndns = true\nops = { ssh = "root@192.0.2.10" }\n',
         SHOP
