@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "dns": ("dns",),
     "whois": ("whois-expiry", "whois-unknown"),
     "cors": ("cors",),
+    "port": ("port",),
     "tests": ("test-failed", "test-stale"),
 }
 
