@@ -1,4 +1,4 @@
-"""`pom serve`: the overview as JSON over HTTP. Everything is pure but reader.py, listen.py and what stands on waitress.
+"""`pom serve`: the overview as JSON over HTTP. Everything is pure but reader.py, listen.py, server.py and service.py.
 
-A request goes server → channel → application → (access, routes, queries) → cache, or reader → content → answers.
+A request goes waitress → application → (access, routes, queries) → cache, or reader → content → answers.
 """

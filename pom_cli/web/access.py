@@ -29,7 +29,7 @@ class Access:
         self._trusted, self._others, self._failures = Limit(rate_limit), Limit(rate_limit), Limit(FAILURES)
 
     def caller(self, authorization: str) -> Caller:
-        """Compared as digests (no length is told) with every token (no order is told), in constant time each."""
+        """Compared as digests with every token, each in constant time: timing shows neither length nor order."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return Caller.WRONG if scheme else Caller.NOBODY
@@ -57,5 +57,4 @@ class Access:
 
 
 def _too_many(wait: int, text: str) -> Answer:
-    # The connection ends, and with it whatever else the client has sent ahead.
-    return answers.error(429, f"{text}: again in {wait} s", ("Retry-After", str(wait)), close=True)
+    return answers.error(429, f"{text}: again in {wait} s", ("Retry-After", str(wait)))

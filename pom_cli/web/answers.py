@@ -1,30 +1,16 @@
-"""An answer as plain data, and how it is made: JSON or text, its ETag, what it is not to be taken for. Pure."""
+"""An answer as plain data: JSON or text, its ETag, and the headers that every answer has. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
 from pom_cli.frozen import dataclass
 
 JSON = "application/json"
-REASONS = {
-    200: "OK",
-    304: "Not Modified",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-}
 # Every answer has these: no cache keeps it, and no browser takes it for what it is not.
 ALWAYS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 # What runs with the clock, and is no news by itself.
@@ -33,14 +19,13 @@ _CLOCK = frozenset(("generated_at", "time", "age_s", "duration_s", "undelivered_
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `headers` stand beside those that every answer has; `close` ends the connection after it."""
+    """One answer. `headers` are those beyond the ones that every answer has."""
 
     status: int
     body: bytes
     kind: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     etag: str = ""
-    close: bool = False
 
 
 def of(value: Any, status: int = 200) -> Answer:
@@ -70,9 +55,9 @@ def of_text(text: str, kind: str, about: Any) -> Answer:
     return Answer(200, text.encode(), kind, etag=tag(about))
 
 
-def error(status: int, text: str, *headers: tuple[str, str], close: bool = False) -> Answer:
+def error(status: int, text: str, *headers: tuple[str, str]) -> Answer:
     """A refusal, or a failure of ours, in one line."""
-    return Answer(status, json.dumps({"error": text}).encode(), headers=headers, close=close)
+    return Answer(status, json.dumps({"error": text}).encode(), headers=headers)
 
 
 def tag(value: Any) -> str:
@@ -109,18 +94,9 @@ def conditional(answer: Answer, if_none_match: str) -> Answer:
     return answer
 
 
-def head(answer: Answer, version: str, keep: bool, date: str) -> bytes:
-    """Status line and headers. `version` is the client's: 1.0 is told when the connection stays, 1.1 when it ends."""
-    lines = [f"HTTP/{version} {answer.status} {REASONS[answer.status]}"]
+def head(answer: Answer) -> tuple[str, list[tuple[str, str]]]:
+    """Status line and headers, as WSGI has them."""
+    about = [("ETag", answer.etag)] if answer.etag else []
     if answer.status != 304:  # it has no body, and says nothing of one
-        lines.append(f"Content-Type: {answer.kind}")
-        lines.append(f"Content-Length: {len(answer.body)}")
-    if answer.etag:
-        lines.append(f"ETag: {answer.etag}")
-    lines += [f"{name}: {value}" for name, value in (*ALWAYS, *answer.headers)]
-    if not keep:
-        lines.append("Connection: close")
-    elif version == "1.0":
-        lines.append("Connection: keep-alive")
-    lines.append(f"Server: PoM\r\nDate: {date}\r\n\r\n")
-    return "\r\n".join(lines).encode("latin-1")
+        about += [("Content-Type", answer.kind), ("Content-Length", str(len(answer.body)))]
+    return f"{answer.status} {HTTPStatus(answer.status).phrase}", [*about, *ALWAYS, *answer.headers]

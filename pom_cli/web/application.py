@@ -1,12 +1,14 @@
-"""A request as plain data → its answer, whatever happens. Every step of it is in one of the modules named here."""
+"""The API as a WSGI application (PEP 3333): a request as plain data → its answer, whatever happens."""
 
+import re
 import sqlite3
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from pom_cli.config import Config
 from pom_cli.errors import StoreError
@@ -21,16 +23,44 @@ from pom_cli.web.reader import Source, mark
 from pom_cli.web.route import Scene
 from pom_cli.web.routes import Asked
 
+# What the server could not read comes with this header, and the status to refuse it with. In lower case: the names of
+# a client's own headers come in upper case.
+REFUSED = "refused"
+_HOST = re.compile(r"[A-Za-z0-9._~:%\[\]-]+")  # two Host headers come as one, with a comma
+_REFUSALS = {
+    400: "this cannot be read as a request",
+    413: "a request has no body here",
+    431: "the headers are too long",
+    501: "this transfer encoding is not spoken here",
+}
+
 
 @dataclass(frozen=True)
 class Request:
-    """What an answer depends on. `address` is the client's own: no header is believed about it."""
+    """What an answer depends on. `address` is the client's own: no header is believed about it.
+
+    `refused` is the status for what could not be read.
+    """
 
     method: str
     uri: str
     address: str
     authorization: str = ""
     if_none_match: str = ""
+    refused: int = 0
+
+
+def read(environ: Mapping[str, Any]) -> Request:
+    """The request in a WSGI environment. Without exactly one Host it is a bad one (RFC 9112, 3.2)."""
+    refused = int(environ.get(f"HTTP_{REFUSED}", 0))
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        uri=environ["REQUEST_URI"],
+        address=environ["REMOTE_ADDR"],
+        authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        if_none_match=environ.get("HTTP_IF_NONE_MATCH", ""),
+        refused=refused or (0 if _HOST.fullmatch(environ.get("HTTP_HOST", "")) else 400),
+    )
 
 
 class Application:
@@ -53,21 +83,21 @@ class Application:
         self._cache = Cache()
         self._making = threading.Lock()  # what many ask for at once is made once
 
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = self.answer(read(environ))
+        start_response(*answers.head(answer))
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
     def answer(self, request: Request) -> Answer:
-        """The answer to this request. It raises nothing: a bug of ours is a 500, and told of."""
+        """The answer to this request. It raises nothing: a bug of ours is logged, and a 500."""
         try:
             return answers.conditional(self._answer(request), request.if_none_match)
-        except Exception:  # noqa: BLE001 - whatever it is, the client and the others are still there
+        except Exception:  # noqa: BLE001 - one failed answer must not stop the server
             self._complain(f"{clean(request.method, 20)} {clean(request.uri)}: a fault of PoM")
             for line in traceback.format_exc().splitlines():
                 if line.strip(" ^~"):
                     self._complain(line)
             return answers.error(500, "PoM itself failed; its log says how")
-
-    def refuse(self, address: str, refusal: Answer) -> Answer:
-        """The refusal of what could not be read as a request: it counts like any other."""
-        limit = self._access.spend(Caller.NOBODY, limits.client(address), time.monotonic())
-        return limit or refusal
 
     def _answer(self, request: Request) -> Answer:
         client, now = limits.client(request.address), time.monotonic()
@@ -76,7 +106,9 @@ class Application:
         if limited:
             return limited
         if request.method not in routes.METHODS:
-            return not_allowed()
+            return answers.error(405, "only GET and HEAD are spoken here", ("Allow", ", ".join(routes.METHODS)))
+        if request.refused:
+            return answers.error(request.refused, _REFUSALS[request.refused])
         found = routes.find(request.uri, self._config.serve.page)
         public = found.public if isinstance(found, Refused) else found[0].public
         if caller is not Caller.TRUSTED and not public:
@@ -117,7 +149,3 @@ class Application:
     def _make(self, asked: Asked, trusted: bool, now: datetime, db: sqlite3.Connection) -> Answer:
         scene = Scene(db, self._config, self._identity, now, asked.target, asked.query, trusted)
         return asked.route.view(scene)
-
-
-def not_allowed(close: bool = False) -> Answer:
-    return answers.error(405, "only GET and HEAD are spoken here", ("Allow", ", ".join(routes.METHODS)), close=close)

@@ -25,13 +25,13 @@ class Kept:
 
 
 def keep(answer: Answer, mark: Mark, wall: float) -> Kept:
-    """Times are told in whole seconds, so an answer holds until the next one; less where the file is in motion."""
+    """Answers show whole seconds, so one holds until the next one; less where the file is in motion."""
     end = int(wall) + 1.0
     return Kept(answer, mark, end if settled(mark, round(wall * 1e9)) else min(end, wall + 0.05))
 
 
 class Cache:
-    """At most so many answers, and so many bytes of them; what was made first goes first. Not to be shared unlocked."""
+    """Limited in number and in bytes: the oldest answer goes first. Needs a lock where threads share it."""
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._most, self._most_bytes, self._bytes = most, most_bytes, 0

@@ -27,7 +27,7 @@ def news(known: frozenset[int] | None, found: Mapping[int, Run]) -> list[str]:
 
 
 def watch(source: Source, stopping: threading.Event, say: Callable[[str], None]) -> None:
-    """Say each run that ends, until told to stop. Meant for a thread of its own."""
+    """Say each run that ends, until told to stop. Blocks: run it in a thread."""
     known: frozenset[int] | None = None
     seen: Mark | None = None
     while not stopping.is_set():

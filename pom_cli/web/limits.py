@@ -1,4 +1,4 @@
-"""So many a minute and client. Pure: `now` is given, in seconds of any clock that does not go back."""
+"""A limit a minute and client. Pure: `now` is given, in seconds of any clock that does not go back."""
 
 import threading
 from collections import OrderedDict

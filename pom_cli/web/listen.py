@@ -1,10 +1,12 @@
 """The listening sockets: an address that is not there yet (a VPN that comes up late) is waited for."""
 
 import errno
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from pom_cli.errors import PomError
 
@@ -17,9 +19,9 @@ _LATE = (errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.ENETUNREACH)
 def listen(
     host: str, port: int, stopping: threading.Event, waits: Callable[[str], None], beat: Callable[[], None]
 ) -> list[socket.socket]:
-    """Sockets that listen at `host`, one for each of its addresses; none where it was told to stop before.
+    """Sockets that listen at `host`, one for each of its addresses; none if it is stopped before.
 
-    `waits` is told once why there is something to wait for, `beat` is called with every try. Raises PomError where
+    `waits` is called once with what there is to wait for, `beat` is called with every try. Raises PomError where
     waiting would not help.
     """
     begun, pause, told = time.monotonic(), 0.25, False
@@ -52,39 +54,27 @@ def _reason(error: OSError) -> str:
         return "another process listens there already"
     if error.errno == errno.EADDRNOTAVAIL:
         return "this machine does not have that address"
-    return str(error.strerror or error)
+    return str(error.strerror) if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
 
 
 def _sockets(host: str, port: int) -> list[socket.socket]:
     """One for each address of the host; an address that is not there is no trouble as long as another is."""
-    found: list[socket.socket] = []
+    bound: list[socket.socket] = []
     late: OSError | None = None
-    try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
+    with ExitStack() as undo:
+        for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
             try:
-                found.append(_socket(family, kind, protocol, address))
+                bound.append(undo.enter_context(_socket(family, address)))
             except OSError as error:
                 if not _late(error) and error.errno != errno.EAFNOSUPPORT:
                     raise
                 late = error
-    except BaseException:
-        for sock in found:
-            sock.close()
-        raise
-    if not found and late:
-        raise late
-    return found
+        if late and not bound:
+            raise late
+        undo.pop_all()
+    return bound
 
 
-def _socket(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+def _socket(family: int, address: tuple[object, ...]) -> socket.socket:
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # "[::]" takes IPv4 too
+    return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)

@@ -1,4 +1,4 @@
-"""The parts of a request's URI, each as it stands there: path segments, `since`, `limit`, `kind`. Pure."""
+"""The parts of a request's URI: path segments, `since`, `limit`, `kind`. Pure."""
 
 import re
 from urllib.parse import unquote

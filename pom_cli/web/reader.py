@@ -40,7 +40,7 @@ def settled(seen: Mark, wall_ns: int) -> bool:
 
 
 class Source:
-    """The database at `path`. `complain` is told when it cannot be read, and when it can again: once each."""
+    """The database at `path`. `complain` is called once when it cannot be read, and once when it can again."""
 
     def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
         self.path, self._complain = path, complain
@@ -48,7 +48,7 @@ class Source:
         self._fault, self._until = "", 0.0
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` makes of one snapshot; of an empty database where there is none yet. Raises StoreError.
+        """What `work` makes of one snapshot; of an empty database before the first run. Raises StoreError.
 
         One at a time, and what has just failed is not tried again at once: a lock that somebody else holds must not
         make every client wait for it in turn.

@@ -1,174 +1,162 @@
-"""waitress's server with our connections in it: who has had its time goes, and the loop ends when it is told to."""
+"""The application on waitress, in a loop that closes the connections whose client has had its time."""
 
 import logging
-import resource
 import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
-from waitress import wasyncore
-from waitress.adjustments import Adjustments
+from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+from waitress.utilities import BadRequest
 
 from pom_cli.web import limits
-from pom_cli.web.application import Application
-from pom_cli.web.channel import Channel
+from pom_cli.web.application import REFUSED, Application
+from pom_cli.web.routes import METHODS
 
-CONNECTIONS = 1000
-MAKE_ROOM = 32  # connections that go beyond those that are too many
-SPARE = 200  # descriptors for everything else: what is accepted in one turn of the loop, the database, the log
-ACCEPT_AT_ONCE = 64
-DRAIN_S = 1.5  # for answers that are on their way when the server is stopped
+CONNECTIONS = 500  # together with everything else within the 1024 descriptors that a process usually gets
+LIFE_S = 30.0  # of a connection: for its requests, and for waiting between them
+ANSWER_S = 60.0  # of a connection with an answer that is not taken yet
+LINGER_S = 2.0  # for reading on after the last answer: closed with something unread, TCP would take it back
+DRAIN_S = 1.5  # for answers on their way when the server is stopped
 _SETTINGS = {
-    "threads": 2,  # answers are made one at a time, so that more would only take memory
+    "ident": "PoM",
     "asyncore_use_poll": True,  # select() ends at descriptor 1023
-    "asyncore_loop_timeout": 1,
+    "connection_limit": CONNECTIONS + 100,  # only reached if none of them can be closed
+    "recv_bytes": 1024,  # and with it the requests that a client can send ahead of their answers
     "max_request_header_size": 8192,
     "max_request_body_size": 1024,
     "outbuf_overflow": 64 << 20,  # answers stay in memory: the disk may be full
     "log_socket_errors": False,
-    "clear_untrusted_proxy_headers": False,  # none is looked at, so there is none to clear
+    "clear_untrusted_proxy_headers": False,  # they are ignored anyway
 }
 
 
-class Server(TcpWSGIServer):  # type: ignore[misc]
-    """One listening socket."""
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Passes on what it cannot read as well, so that the application refuses it like everything else."""
 
-    channel_class = Channel
+    command, path, query, request_uri, url_scheme = "GET", "", "", "", "http"
+    start = b""
 
-    def maintenance(self, now: float) -> None:
-        """Nothing: this runs in the middle of a turn of the loop, see `Serving.run`."""
+    def received(self, data: bytes) -> int:
+        self.start = (self.start + data[:100]).lstrip()[:5]
+        try:
+            taken = int(super().received(data))
+        except ValueError as error:  # of the standard library: `GET http://[`, a Content-Length of thousands of digits
+            self.error, self.completed, taken = BadRequest(str(error)), True, len(data)
+        if self.headers_finished and not self.completed and self.command not in METHODS:
+            self.error, self.completed = BadRequest("refused before its body is read"), True
+        if self.error:
+            self.command = "HEAD" if self.start == b"HEAD " else self.command  # it gets no body
+            self.headers = {"CONNECTION": "close", REFUSED: str(self.error.code)}
+            self.error = None
+        if self.completed:
+            self.expect_continue = False  # otherwise waitress would ask for a body, and wait for it
+        return taken
 
-    def handle_accept(self) -> None:
-        """Several at once: with many connections open every turn of the loop is dear."""
-        for _ in range(ACCEPT_AT_ONCE):
-            try:
-                found = self.accept()
-                if found is None:
-                    return
-                self.set_socket_options(found[0])
-            except OSError:
-                return  # it is gone already
-            self.channel_class(self, *found, self.adj, map=self._map)
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that knows how old it is, by a clock that nobody sets, and that ends as RFC 9112, 9.6 says."""
+
+    parser_class = Parser
+    handle_expt = HTTPChannel.handle_close  # urgent data would wake the loop again and again
+    will_close: bool
+    lingering = False  # our side is closed, and what still comes is thrown away
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.opened = time.monotonic()
+
+    @property
+    def busy(self) -> bool:
+        """Is an answer being made or sent."""
+        return bool(self.requests or self.total_outbufs_len)
+
+    def readable(self) -> bool:
+        return self.lingering or bool(super().readable())
+
+    def received(self, data: bytes) -> bool:
+        return self.lingering or bool(super().received(data))
+
+    def handle_close(self) -> None:
+        if self.will_close and self.socket and not self.lingering:  # the last answer is sent
+            self.will_close, self.lingering = False, True
+            self.opened = time.monotonic() - LIFE_S + LINGER_S
+            with suppress(OSError):  # unless the client is gone
+                self.socket.shutdown(socket.SHUT_WR)
+                return
+        super().handle_close()
+
+    def overdue(self, now: float) -> bool:
+        return now - self.opened > (ANSWER_S if self.busy else LIFE_S)
 
 
-def surplus(channels: Sequence[Channel], most: int) -> list[Channel]:
-    """Those to close where there are more than `most`: some at once, of the clients that have the most connections.
+def surplus(channels: Sequence[Channel]) -> list[Channel]:
+    """The connections to close if there are too many: of the clients with the most of them, the oldest.
 
-    Of theirs those that wait the longest, and none whose request is being answered.
+    None for whose request an answer is being made.
     """
-    if len(channels) <= most:
+    excess = len(channels) - CONNECTIONS
+    if excess <= 0:
         return []
     waiting = [(channel, limits.client(channel.addr[0])) for channel in channels if not channel.requests]
     counts = Counter(client for _, client in waiting)
-    waiting.sort(key=lambda pair: (pair[0].busy, -counts[pair[1]], pair[0].idle_since))
-    return [channel for channel, _ in waiting[: len(channels) - most + MAKE_ROOM]]
+    waiting.sort(key=lambda pair: (pair[0].busy, -counts[pair[1]], pair[0].opened))
+    return [channel for channel, _ in waiting[:excess]]
 
 
 class Serving:
-    """The servers of all listening sockets, their one loop, and their worker threads."""
+    """One loop and a fixed number of worker threads for all listening sockets."""
 
     def __init__(self, application: Application, sockets: Sequence[socket.socket], stopping: threading.Event) -> None:
-        for name in ("waitress", "waitress.queue"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        self._most, self._next_look = _connections(), 0.0
-        # waitress itself stops listening only where none of them can be closed.
-        limit = self._most + ACCEPT_AT_ONCE * len(sockets)
-        adjustments = Adjustments(**_SETTINGS, sockets=list(sockets), connection_limit=limit)
-        self._map: dict[int, Any] = {}
+        logging.getLogger("waitress").setLevel(logging.ERROR)
         self._stopping = stopping
-        self._workers = ThreadedTaskDispatcher()
-        self._workers.set_thread_count(adjustments.threads)
-        self._servers = [
-            Server(
-                application,
-                self._map,
-                _sock=sock,
-                dispatcher=self._workers,
-                adj=adjustments,
-                bind_socket=False,
-                sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
-            )
-            for sock in sockets
-        ]
+        self._map: dict[int, Any] = {}
+        create_server(application, map=self._map, sockets=list(sockets), **_SETTINGS)
+        self._servers = [entry for entry in self._map.values() if isinstance(entry, TcpWSGIServer)]
+        for server in self._servers:
+            server.channel_class = Channel
 
     def run(self, tick: Callable[[], None]) -> None:
-        """Serve until `stopping` is set. `tick` is called in every turn of the loop, at least once a second.
-
-        Connections are closed between the turns: within one, a new connection could get the number of a closed one, and
-        with it the events that were meant for that.
-        """
+        """Serve until `stopping` is set. `tick` is called in every turn of the loop, at least once a second."""
         while not self._stopping.is_set():
-            self._tidy()
-            wasyncore.poll2(1.0, self._map)
+            now, channels = time.monotonic(), self._channels()
+            # Between two turns: within one, a new connection could get the descriptor of a closed one, and its events.
+            for channel in [channel for channel in channels if channel.overdue(now)] or surplus(channels):
+                channel.handle_close()
+            self._turn(1.0)
             tick()
         self._drain()
 
     def wake(self) -> None:
         """Have the loop turn now, from any thread or signal handler."""
         for server in self._servers[:1]:
-            with suppress(OSError):  # the loop has ended meanwhile, and its trigger with it
+            with suppress(OSError):  # the loop has ended meanwhile
                 server.pull_trigger()
 
     def work(self, task: Callable[[], None]) -> None:
         """Have a worker thread do this."""
-        self._workers.add_task(_Errand(task))
+        self._servers[0].add_task(SimpleNamespace(service=task, cancel=lambda: None))
 
     def _channels(self) -> list[Channel]:
-        return [one for one in self._map.values() if isinstance(one, Channel)]
+        return [entry for entry in self._map.values() if isinstance(entry, Channel)]
 
-    def _tidy(self) -> None:
-        """Close the connections whose client has had its time, and some where there are too many."""
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + 1
-            for channel in self._channels():
-                if channel.overdue(now):
-                    channel.handle_close()
-        if len(self._map) > self._most:
-            for channel in surplus(self._channels(), self._most):
-                channel.handle_close()
+    def _turn(self, timeout: float) -> None:
+        wasyncore.loop(timeout, use_poll=True, map=self._map, count=1)
 
     def _drain(self) -> None:
-        """Take no more requests; let the answers that are on their way arrive."""
+        """Listen no more, and let the answers on their way arrive."""
         for server in self._servers:
-            wasyncore.dispatcher.close(server)  # the listening socket alone: the workers still need the trigger
+            wasyncore.dispatcher.close(server)  # the listening socket alone: the workers still wake the loop
         end = time.monotonic() + DRAIN_S
-        while time.monotonic() < end:
-            channels = self._channels()
-            for channel in channels:
-                if not channel.busy:
-                    channel.handle_close()
-            if not any(channel.busy for channel in channels):
-                break
-            wasyncore.poll2(0.05, self._map)
-        self._workers.shutdown(timeout=0.2)
+        while any(channel.busy for channel in self._channels()) and time.monotonic() < end:
+            self._turn(0.05)
+        self._servers[0].task_dispatcher.shutdown(timeout=0.2)
         self._servers = []
         wasyncore.close_all(self._map, ignore_all=True)
-
-
-class _Errand:
-    """Anything that is not a connection, as the workers' queue takes it."""
-
-    def __init__(self, task: Callable[[], None]) -> None:
-        self.service = task
-
-    def cancel(self) -> None:
-        """Nothing was begun."""
-
-
-def _connections() -> int:
-    """So many connections, or as many as this process may have descriptors for."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + SPARE
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return CONNECTIONS if soft == resource.RLIM_INFINITY else min(CONNECTIONS, max(MAKE_ROOM + 2, soft - SPARE))

@@ -1,4 +1,4 @@
-"""What systemd is told of this process (sd_notify(3)): ready, stopping, still alive. Without systemd: nothing."""
+"""Messages to systemd (sd_notify(3)): ready, stopping, still alive. Without systemd they go nowhere."""
 
 import os
 from collections.abc import Mapping

@@ -85,14 +85,11 @@ def test_nothing_that_json_does_not_know_is_sent() -> None:
 
 @pytest.mark.parametrize("answer", [answers.of({}), answers.error(429, "later", ("Retry-After", "3")),
                                     answers.conditional(answers.of({}), "*")])  # fmt: skip
-@pytest.mark.parametrize("version", ["1.0", "1.1"])
-@pytest.mark.parametrize("keep", [True, False])
-def test_every_answer_has_the_headers_that_all_have(answer: answers.Answer, version: str, keep: bool) -> None:
-    head = answers.head(answer, version, keep, "Tue, 24 Nov 2026 06:00:00 GMT").decode()
-    assert head.startswith(f"HTTP/{version} {answer.status} ")
-    assert "\r\nCache-Control: no-store\r\n" in head
-    assert "\r\nX-Content-Type-Options: nosniff\r\n" in head
-    assert ("\r\nConnection: close\r\n" in head) is not keep
-    assert ("\r\nConnection: keep-alive\r\n" in head) is (keep and version == "1.0")
-    assert ("\r\nContent-Length: " in head) is (answer.status != 304)
-    assert head.endswith("\r\n\r\n")
+def test_every_answer_has_the_headers_that_all_have(answer: answers.Answer) -> None:
+    status, headers = answers.head(answer)
+    assert status.startswith(f"{answer.status} ")
+    assert len(dict(headers)) == len(headers)
+    assert dict(headers)["Cache-Control"] == "no-store"
+    assert dict(headers)["X-Content-Type-Options"] == "nosniff"
+    assert ("Content-Length" in dict(headers)) is (answer.status != 304)
+    assert ("ETag" in dict(headers)) is bool(answer.etag)

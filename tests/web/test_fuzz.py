@@ -70,8 +70,8 @@ def check(api: ApiServer, data: bytes, head: bool) -> None:
 def test_requests_of_every_kind(
     api: ApiServer, method: str, path: str, query: str, token: str, more: list[tuple[str, str]]
 ) -> None:
-    lines = [f"{method} {path}{'?' if query else ''}{query} HTTP/1.1", "Connection: close", f"Authorization: {token}"]
-    lines += [f"{name}: {value}" for name, value in more]
+    lines = [f"{method} {path}{'?' if query else ''}{query} HTTP/1.1", "Host: pom", "Connection: close"]
+    lines += [f"Authorization: {token}", *(f"{name}: {value}" for name, value in more)]
     data = "\r\n".join([*lines, "", ""]).encode("utf-8")
     check(api, data, method == "HEAD")
 
