@@ -51,8 +51,8 @@ def of_rows(rows: Iterable[Mapping[str, Any]]) -> Answer:
 
 
 def of_text(text: str, kind: str, about: Any) -> Answer:
-    """A text made from the value `about`."""
-    return Answer(200, text.encode(), kind, etag=tag(about))
+    """A text made from the value `about`. The same value in another format has another ETag."""
+    return Answer(200, text.encode(), kind, etag=tag([kind, about]))
 
 
 def error(status: int, text: str, *headers: tuple[str, str]) -> Answer:

@@ -14,7 +14,7 @@ from pom_cli.config import Config
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
 from pom_cli.text import clean
-from pom_cli.web import answers, content, limits, routes
+from pom_cli.web import answers, content, limits, metrics, routes
 from pom_cli.web.access import Access, Caller
 from pom_cli.web.answers import Answer
 from pom_cli.web.cache import Cache, keep
@@ -47,6 +47,7 @@ class Request:
     address: str
     authorization: str = ""
     if_none_match: str = ""
+    accept: str = ""
     refused: int = 0
 
 
@@ -59,6 +60,7 @@ def read(environ: Mapping[str, Any]) -> Request:
         address=environ["REMOTE_ADDR"],
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
         if_none_match=environ.get("HTTP_IF_NONE_MATCH", ""),
+        accept=environ.get("HTTP_ACCEPT", ""),
         refused=refused or (0 if _HOST.fullmatch(environ.get("HTTP_HOST", "")) else 400),
     )
 
@@ -120,11 +122,11 @@ class Application:
             asked = routes.asked(found, self._config)
         except Refused as refused:
             return answers.error(refused.status, str(refused))
-        return self._kept(asked, caller is Caller.TRUSTED)
+        return self._kept(asked, caller is Caller.TRUSTED, metrics.wanted(request.accept))
 
-    def _kept(self, asked: Asked, trusted: bool) -> Answer:
+    def _kept(self, asked: Asked, trusted: bool, openmetrics: bool) -> Answer:
         """The answer that is kept, where it still holds, else a new one."""
-        key = (asked.route.path, asked.target, asked.query, trusted)
+        key = (asked.route.path, asked.target, asked.query, trusted, openmetrics)
         kept = self._cache.get(key)
         if kept and kept.holds(mark(self._source.path), self._wall()):
             return kept.answer
@@ -136,7 +138,7 @@ class Application:
                 return kept.answer
             now = datetime.fromtimestamp(wall, UTC)
             try:
-                answer = self._source.read(partial(self._make, asked, trusted, now))
+                answer = self._source.read(partial(self._make, asked, trusted, openmetrics, now))
             except StoreError as error:
                 if asked.route is routes.HEALTH:
                     return content.unreadable(self._config, self._identity, trusted, now)
@@ -146,6 +148,6 @@ class Application:
             self._cache.put(key, keep(answer, seen, wall))
             return answer
 
-    def _make(self, asked: Asked, trusted: bool, now: datetime, db: sqlite3.Connection) -> Answer:
-        scene = Scene(db, self._config, self._identity, now, asked.target, asked.query, trusted)
+    def _make(self, asked: Asked, trusted: bool, openmetrics: bool, now: datetime, db: sqlite3.Connection) -> Answer:
+        scene = Scene(db, self._config, self._identity, now, asked.target, asked.query, trusted, openmetrics)
         return asked.route.view(scene)

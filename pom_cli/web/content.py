@@ -12,13 +12,14 @@ from pom_cli.report import overview
 from pom_cli.store import alerts as alert_rows
 from pom_cli.times import utc
 from pom_cli.web import answers
+from pom_cli.web import metrics as exposition
 from pom_cli.web.answers import Answer
 from pom_cli.web.queries import Query
 from pom_cli.web.route import Scene
 
 
 def health(scene: Scene) -> Answer:
-    """503 where a kind's own runs are overdue, so that whoever looks from outside need read no further.
+    """503 where a kind's own runs are overdue, so that an outside monitor need read no further.
 
     With a broken config all runs go on, by the last one that loaded: 200, and degraded.
     """
@@ -79,13 +80,15 @@ def mesh(scene: Scene) -> Answer:
 
 
 def metrics(scene: Scene) -> Answer:
-    from pom_cli.web import metrics
-
     found = overview.status(scene.db, scene.config, scene.now)
     runs = overdue.runs(scene.db, scene.config, scene.now)
     peers = mesh_view.mesh(scene.db, scene.config, scene.now)["peers"]
-    text = metrics.text(scene.identity, found, runs, peers)
-    return answers.of_text(text, metrics.KIND, [found, runs, peers])
+    families = exposition.families(scene.identity, found, runs, peers)
+    if scene.openmetrics:
+        text, kind = exposition.openmetrics(families), exposition.OPENMETRICS
+    else:
+        text, kind = exposition.plain(families), exposition.PLAIN
+    return answers.of_text(text, kind, [found, runs, peers])
 
 
 def page(scene: Scene) -> Answer:
@@ -97,7 +100,7 @@ def page(scene: Scene) -> Answer:
 
 
 def unreadable_page(query: Query, now: datetime) -> Answer:
-    """`/` while the database cannot be read; why not is told to nobody here."""
+    """`/` while the database cannot be read; the reason is not public."""
     from pom_cli.web.page import html as page
 
     return _html(page.unreadable(now, not query.still), 503)

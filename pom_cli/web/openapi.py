@@ -82,7 +82,8 @@ def _parameter(route: Route, name: str) -> dict[str, Any]:
 def _answers(route: Route, body: bool) -> dict[str, Any]:
     text = route.path == "/metrics"
     schema = {"type": "string"} if text else {"$ref": f"#/components/schemas/{schemas.OF_PATH[route.path]}"}
-    found = {"200": _response("The answer.", {metrics.KIND if text else JSON: {"schema": schema}} if body else {})}
+    kinds = (metrics.PLAIN, metrics.OPENMETRICS) if text else (JSON,)
+    found = {"200": _response("The answer.", {kind: {"schema": schema} for kind in kinds} if body else {})}
     found["304"] = _response("Nothing but the time has changed.", {})
     if route.public:
         told = "The same, where own checks are overdue or the database cannot be read."

@@ -13,7 +13,7 @@ from pom_cli.web.queries import Query
 
 @dataclass(frozen=True)
 class Scene:
-    """What an answer is made from. `trusted`: the client has shown a right token."""
+    """What an answer is made from. `trusted`: the client has shown a right token; `openmetrics`: it reads that."""
 
     db: sqlite3.Connection  # within one snapshot
     config: Config
@@ -22,6 +22,7 @@ class Scene:
     target: str
     query: Query
     trusted: bool
+    openmetrics: bool = False
 
     def since(self, usual: str) -> datetime:
         return history.begin(self.query.since or usual, self.now)

@@ -39,7 +39,7 @@ ROUTES = (
     Route("/api/trends/{target}", content.trends, "Uptime and latency by the hour, oldest first.", ("since",)),
     Route("/api/peer", content.peer, "What other instances ask this one."),
     Route("/api/mesh", content.mesh, "This instance and its peers."),
-    Route("/metrics", content.metrics, "OpenMetrics text for Prometheus."),
+    Route("/metrics", content.metrics, "Metrics for Prometheus: OpenMetrics where Accept asks for it."),
     Route("/api/openapi.json", _openapi, "This API, described."),
 )
 _EXACT = {tuple(route.path[1:].split("/")): route for route in ROUTES if "{" not in route.path}
@@ -48,7 +48,7 @@ _OF_A_TARGET = {tuple(route.path[1:].split("/")[:-1]): route for route in ROUTES
 
 @lru_cache(256)  # the same few URIs are asked for again and again, and none of them is long
 def find(uri: str, page: bool = False) -> tuple[Route, str, str] | Refused:
-    """The route of this URI, the target in its path, and its query; or why there is none. `page`: it is switched on."""
+    """The route of this URI, the target in its path, and its query; or why nothing matches. `page`: it is on."""
     try:
         segments, query = split(uri)
     except Refused as refused:

@@ -93,3 +93,7 @@ def test_every_answer_has_the_headers_that_all_have(answer: answers.Answer) -> N
     assert dict(headers)["X-Content-Type-Options"] == "nosniff"
     assert ("Content-Length" in dict(headers)) is (answer.status != 304)
     assert ("ETag" in dict(headers)) is bool(answer.etag)
+
+
+def test_a_text_of_another_kind_is_another_answer() -> None:
+    assert answers.of_text("x", "text/plain", 1).etag != answers.of_text("x", "text/html", 1).etag

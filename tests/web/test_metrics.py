@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from api_server import load, see
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +21,7 @@ from pom_cli.alerting import overdue
 from pom_cli.mesh import report as mesh_view
 from pom_cli.model import UNREACHABLE
 from pom_cli.report import overview
-from pom_cli.web.metrics import text
+from pom_cli.web.metrics import Family, families, openmetrics, plain, wanted
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"')
@@ -28,24 +31,24 @@ Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass
-class Family:
+class Read:
     kind: str
     unit: str = ""
     help: str = ""
     samples: dict[Labels, float] = field(default_factory=dict)
 
 
-def parse(page: str) -> dict[str, Family]:
+def parse(page: str) -> dict[str, Read]:
     """The families by name (OpenMetrics 1.0.0: ABNF, and the rules for MetricFamilies)."""
     assert page.endswith("# EOF\n")
-    found: dict[str, Family] = {}
+    found: dict[str, Read] = {}
     name = ""
     for line in page.removesuffix("# EOF\n").splitlines():
         if line.startswith("# "):
             _, what, of, rest = line.split(" ", 3)
             if what == "TYPE":
                 assert of not in found, "families must not be interleaved"
-                found[of], name = Family(rest), of
+                found[of], name = Read(rest), of
             assert of == name
             if what == "UNIT":
                 assert of.endswith(f"_{rest}")
@@ -72,7 +75,7 @@ def _labels(inner: str | None) -> Labels:
     return tuple((name, re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], value)) for name, value in pairs)
 
 
-def _check(name: str, family: Family) -> None:
+def _check(name: str, family: Read) -> None:
     assert family.help
     if family.kind == "stateset":
         groups: dict[Labels, list[float]] = {}
@@ -84,18 +87,22 @@ def _check(name: str, family: Family) -> None:
         assert set(family.samples.values()) == {1.0}
 
 
-def page(folder: Path, **changed: Any) -> str:
+def page(folder: Path, form: Callable[[Iterable[Family]], str] = openmetrics) -> str:
     loaded = load(folder)
     see(loaded, "shop", ago="600s", ms=50)
     see(loaded, "blog", UNREACHABLE, ms=None)
     now = datetime.now(UTC)
     db = store.open_(loaded.instance.data_dir / "pom.db")
     try:
-        found = {**overview.status(db, loaded, now), **changed}
+        found = overview.status(db, loaded, now)
         peers = mesh_view.mesh(db, loaded, now)["peers"]
-        return text("the-id", found, overdue.runs(db, loaded, now), peers)
+        return form(families("the-id", found, overdue.runs(db, loaded, now), peers))
     finally:
         db.close()
+
+
+def text(*about: Any) -> str:
+    return openmetrics(families(*about))
 
 
 def test_it_is_openmetrics_and_tells_what_status_tells(tmp_path: Path) -> None:
@@ -193,3 +200,45 @@ def test_what_is_not_known_is_not_said() -> None:
     assert found["pom_target_uptime_ratio"].samples == {}
     assert found["pom_runs_last_timestamp_seconds"].samples == {}
     assert found["pom_runs_overdue"].samples == {(("kind", "tls"),): 1}
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("text/plain;version=0.0.4", False),
+        ("application/openmetrics-text", True),
+        ("Application/OpenMetrics-Text; version=1.0.0; charset=utf-8", True),
+        # Prometheus 2.42, and one told to read plain text alone
+        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", True),
+        ("text/plain;version=0.0.4;q=1,*/*;q=0.1", False),
+        ("application/openmetrics-text;q=0, text/plain", False),
+        ("application/openmetrics-text; Q=0.000", False),
+        ("application/openmetrics-textual", False),
+    ],
+)  # fmt: skip
+def test_openmetrics_is_for_those_who_ask_for_it(accept: str, openmetrics: bool) -> None:
+    assert wanted(accept) is openmetrics
+
+
+def test_plain_text_has_the_same_samples_as_gauges(tmp_path: Path) -> None:
+    def samples(shown: str) -> list[str]:
+        return [line for line in shown.splitlines() if not line.startswith("#")]
+
+    shown = page(tmp_path, plain)
+    assert len(samples(shown)) == len(samples(page(tmp_path)))
+    names = {line.split(" ")[2] for line in shown.splitlines() if line.startswith("# TYPE ")}
+    assert {re.split("[{ ]", line)[0] for line in samples(shown)} <= names
+    assert {line.split(" ")[3] for line in shown.splitlines() if line.startswith("# TYPE ")} == {"gauge"}
+    assert not re.search("^# (EOF|UNIT)", shown, re.MULTILINE)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (Debian package prometheus)")
+def test_promtool_reads_it_without_a_complaint(tmp_path: Path) -> None:
+    odd = with_checks(check('quoted "path\\to\nshop é', {"expires_at": "2027-03-01T00:00:00Z"}))
+    for shown in (page(tmp_path, plain), plain(families("id", odd, {}, []))):
+        ran = subprocess.run(["promtool", "check", "metrics"], input=shown, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

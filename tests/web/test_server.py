@@ -19,6 +19,7 @@ from api_server import TOKEN, TOML, ApiServer, Reply, load, read_all, read_one, 
 from pom_cli.web import answers, routes, server
 
 GET = f"GET /api/status HTTP/1.1\r\nHost: pom\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+OPENMETRICS = "application/openmetrics-text"
 
 
 @pytest.fixture
@@ -69,8 +70,16 @@ class TestProtocol:
         decent(refused, 405)
         assert refused.headers["allow"] == "GET, HEAD"
         decent(api.ask("/" + "x" * 3000), 414)
-        metrics = api.ask("/metrics")
-        assert metrics.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        kinds = {accept: api.ask("/metrics", Accept=accept).headers["content-type"] for accept in ("*/*", OPENMETRICS)}
+        assert kinds == {
+            "*/*": "text/plain; version=0.0.4; charset=utf-8",
+            OPENMETRICS: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+
+    def test_what_is_known_in_one_format_is_not_known_in_the_other(self, api: ApiServer) -> None:
+        etag = api.ask("/metrics").headers["etag"]
+        assert api.ask("/metrics", If_None_Match=etag).status == 304
+        assert api.ask("/metrics", If_None_Match=etag, Accept=OPENMETRICS).body.endswith(b"# EOF\n")
 
     def test_a_body_that_comes_after_its_refusal_takes_no_answer_away(self, api: ApiServer) -> None:
         with api.connect() as sock:
