@@ -21,6 +21,7 @@ from pom_cli.web.application import REFUSED, Application
 from pom_cli.web.routes import METHODS
 
 CONNECTIONS = 500  # together with everything else within the 1024 descriptors that a process usually gets
+ACCEPT_AT_ONCE = 100
 LIFE_S = 30.0  # of a connection: for its requests, and for waiting between them
 ANSWER_S = 60.0  # of a connection with an answer that is not taken yet
 LINGER_S = 2.0  # for reading on after the last answer: closed with something unread, TCP would take it back
@@ -28,7 +29,7 @@ DRAIN_S = 1.5  # for answers on their way when the server is stopped
 _SETTINGS = {
     "ident": "PoM",
     "asyncore_use_poll": True,  # select() ends at descriptor 1023
-    "connection_limit": CONNECTIONS + 100,  # only reached if none of them can be closed
+    "connection_limit": CONNECTIONS + ACCEPT_AT_ONCE + 50,  # only reached if none of them can be closed
     "recv_bytes": 1024,  # and with it the requests that a client can send ahead of their answers
     "max_request_header_size": 8192,
     "max_request_body_size": 1024,
@@ -126,6 +127,7 @@ class Serving:
     def run(self, tick: Callable[[], None]) -> None:
         """Serve until `stopping` is set. `tick` is called in every turn of the loop, at least once a second."""
         while not self._stopping.is_set():
+            self._accept()
             now, channels = time.monotonic(), self._channels()
             # Between two turns: within one, a new connection could get the descriptor of a closed one, and its events.
             for channel in [channel for channel in channels if channel.overdue(now)] or surplus(channels):
@@ -146,6 +148,14 @@ class Serving:
 
     def _channels(self) -> list[Channel]:
         return [entry for entry in self._map.values() if isinstance(entry, Channel)]
+
+    def _accept(self) -> None:
+        """All who wait for it: waitress takes one in a turn, and with many connections open a turn is slow."""
+        for server in self._servers:
+            for before in range(len(self._map), CONNECTIONS + ACCEPT_AT_ONCE):
+                server.handle_accept()
+                if len(self._map) == before:
+                    break
 
     def _turn(self, timeout: float) -> None:
         wasyncore.loop(timeout, use_poll=True, map=self._map, count=1)
