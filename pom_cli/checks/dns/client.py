@@ -1,239 +1,228 @@
-"""Asking DNS servers: many questions at once on one thread, all within one deadline. Nothing here judges an answer."""
+"""Asking DNS servers: many questions at once, all within one deadline. dnspython writes and reads the messages.
 
-import os
+Its own `udp_with_fallback` is not used: it waits by the wall clock, gives TCP the whole time anew, takes a closed port
+for silence, and gives up a slow server's answer when the next server is asked.
+"""
+
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pom_cli.checks.dns.answers import Answer, Question, meaning
-from pom_cli.checks.dns.servers import Server, called
-from pom_cli.checks.dns.tcp import Stream, advance, dial, reason
-from pom_cli.checks.dns.wire import answers, query, question_section, truncated
+from pom_cli.checks.dns.servers import Server, called, reason
+from pom_cli.net import pool
 
 if TYPE_CHECKING:
     import selectors
     import socket
 
-BURST = 32  # questions under way before the next must wait its turn …
-PACE = 0.1  # … of this many seconds for each burst: a silent server holds up nothing but its own questions
+    from dns.message import QueryMessage
+
 PATIENCE = 2.0  # seconds before the next server is asked as well; the earlier one may still answer
-
-
-@dataclass
-class _Job:
-    """One question under way."""
-
-    question: Question
-    id: int
-    asks: bytes  # the question section, as an answer must repeat it
-    gap: float
-    due: float
-    edns: bool = True
-    turn: int = 0
-    asked: dict[Server, float] = field(default_factory=dict)
-    failed: dict[Server, str] = field(default_factory=dict)
-    dialled: set[Server] = field(default_factory=set)
-    replied: bool = False
-    answer: Answer | None = None
-
-    @property
-    def over(self) -> bool:
-        return self.answer is not None or len(self.failed) == len(self.question.servers)
-
-
-@dataclass
-class _Desk:
-    """All that one call of `ask` has open."""
-
-    selector: "selectors.BaseSelector"
-    closing: ExitStack
-    jobs: dict[int, _Job] = field(default_factory=dict)  # by message id
-    sockets: dict[Server, "socket.socket"] = field(default_factory=dict)
-    garbled: set[Server] = field(default_factory=set)  # those that sent what is no answer to anything asked
+_PAYLOAD = 1232  # bytes of UDP that pass every path unfragmented (RFC 6891, DNS flag day 2020)
 
 
 def ask(questions: Sequence[Question], deadline: float) -> list[Answer]:
     """An answer for each question, by `deadline` (of `time.monotonic`) at the latest.
 
     A server that fails is followed by the next at once, a silent one after PATIENCE, and it may still answer; the
-    first usable answer counts. Lost datagrams are sent again; a truncated answer is fetched over TCP.
+    first usable answer counts. Lost datagrams are sent again; a truncated answer is fetched over TCP. A server that
+    kept one question waiting is the last that the questions after it turn to.
     """
+    silent: set[Server] = set()
+    left = max(0.0, deadline - time.monotonic())
+    answers: dict[int, Answer] = {}
+    jobs = list(enumerate(questions))
+    for (number, question), outcome in pool.each(jobs, lambda job: _ask(job[1], deadline, silent), lambda _: left):
+        if isinstance(outcome, Exception):
+            raise outcome
+        late = (f"no answer within {left:.0f} s",)
+        answers[number] = Answer(question.type, failures=late) if isinstance(outcome, pool.Overdue) else outcome
+    return [answers[number] for number, _ in jobs]
+
+
+@dataclass
+class _Exchange:
+    """One question under way: a socket for each server that was asked, so that no late answer is lost."""
+
+    question: Question
+    query: "QueryMessage"
+    deadline: float
+    selector: "selectors.BaseSelector"
+    closing: ExitStack
+    sockets: dict[Server, "socket.socket"] = field(default_factory=dict)
+    asked: dict[Server, float] = field(default_factory=dict)
+    failed: dict[Server, str] = field(default_factory=dict)
+    garbled: set[Server] = field(default_factory=set)  # those that sent what is no answer to the question
+    replied: bool = False
+
+
+def _ask(question: Question, deadline: float, silent: set[Server]) -> Answer:
     import selectors
 
+    import dns.flags
+    import dns.message
+
+    servers = sorted(dict.fromkeys(question.servers), key=silent.__contains__)
+    flags = dns.flags.RD if question.recursive else 0
+    query = dns.message.make_query(question.name, question.type, use_edns=0, payload=_PAYLOAD, flags=flags)
+    gap = min(PATIENCE, (deadline - time.monotonic()) / (2 * len(servers)))
+    turns = deque(servers)
     with ExitStack() as closing:
-        desk = _Desk(closing.enter_context(selectors.DefaultSelector()), closing)
-        jobs = [_enter(desk, question, number, deadline) for number, question in enumerate(questions)]
-        waiting = jobs
-        while waiting and (now := time.monotonic()) < deadline:
-            wake = _send_due(desk, waiting, now)
-            for key, _ in desk.selector.select(max(0.0, min(wake, deadline) - now)):
-                if isinstance(key.data, Stream):
-                    advance(desk.selector, key.data)
-                else:
-                    _receive(desk, key.data)
-            waiting = [job for job in waiting if not job.over]
-        return [job.answer or _unanswered(desk, job, deadline) for job in jobs]
+        # Of the selectors this one costs no file descriptor.
+        here = _Exchange(question, query, deadline, closing.enter_context(selectors.PollSelector()), closing)
+        while turns and (now := time.monotonic()) < deadline:
+            server = turns.popleft()
+            fresh = server not in here.asked
+            _send(here, server)
+            answer = _listen(here, min(deadline, now + gap))
+            if answer:
+                return answer
+            if server not in here.failed:
+                silent.add(server)
+            gap *= 1 if fresh else 2
+            turns = deque(each for each in (*turns, server) if each not in here.failed)
+        return _unanswered(here)
 
 
-def _enter(desk: _Desk, question: Question, number: int, deadline: float) -> _Job:
-    now = time.monotonic()
-    gap = min(PATIENCE, (deadline - now) / (2 * len(question.servers)))
-    job = _Job(
-        question, _random_id(), question_section(question.name, question.type), gap, due=now + number // BURST * PACE
-    )
-    while desk.jobs.setdefault(job.id, job) is not job:
-        job.id = _random_id()
-    return job
-
-
-def _random_id() -> int:
-    return int.from_bytes(os.urandom(2), "big")
-
-
-def _send_due(desk: _Desk, waiting: list[_Job], now: float) -> float:
-    """Ask whom it is time to ask; gives the instant of the next sending."""
-    wake = float("inf")
-    busy = sum(bool(job.asked) for job in waiting)
-    for job in waiting:
-        while not job.over and (job.due <= now or (not job.asked and busy < BURST)):
-            busy += not job.asked
-            _send(desk, job, _next_server(job), now)
-        wake = now if job.over else min(wake, job.due)
-    return wake
-
-
-def _next_server(job: _Job) -> Server:
-    """The first that was not asked yet; after that they take turns, at growing intervals."""
-    left = [server for server in job.question.servers if server not in job.failed]
-    fresh = [server for server in left if server not in job.asked]
-    job.turn += 1
-    return fresh[0] if fresh else left[job.turn % len(left)]
-
-
-def _send(desk: _Desk, job: _Job, server: Server, now: float) -> None:
-    job.asked.setdefault(server, now)
-    job.due = now + job.gap
-    if len(job.asked) == len(job.question.servers):
-        job.gap *= 2
+def _send(here: _Exchange, server: Server) -> None:
+    """Ask a server, or ask it again."""
+    here.asked.setdefault(server, time.monotonic())
     try:
-        _socket_to(desk, server).send(_wire(job))
+        _socket_to(here, server).send(here.query.to_wire())
     except BlockingIOError:
         return  # no room to send just now: as if the datagram were lost, it is sent again
     except OSError as error:
-        _refused(desk, server, error)
+        _fail(here, server, f"{reason(error)} at")
 
 
-def _socket_to(desk: _Desk, server: Server) -> "socket.socket":
-    """One connected socket a server: the kernel then drops what others send, and tells of a closed port."""
+def _socket_to(here: _Exchange, server: Server) -> "socket.socket":
+    """A connected socket: the kernel then drops what others send, and reports a closed port."""
     import selectors
     import socket
 
-    if server not in desk.sockets:
-        made = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
-        with ExitStack() as unless_connected:
-            unless_connected.callback(made.close)
-            made.setblocking(False)
-            made.connect(server)
-            desk.closing.push(unless_connected.pop_all())
-        desk.sockets[server] = made
-        desk.selector.register(made, selectors.EVENT_READ, server)
-    return desk.sockets[server]
+    if server not in here.sockets:
+        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        made = here.closing.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        made.setblocking(False)
+        made.connect(server)
+        here.selector.register(made, selectors.EVENT_READ, server)
+        here.sockets[server] = made
+    return here.sockets[server]
 
 
-def _refused(desk: _Desk, server: Server, error: OSError) -> None:
-    """The network's refusal does not say which datagram it is about: it counts for all that were sent there."""
-    for job in desk.jobs.values():
-        if server in job.asked:
-            _fail(job, server, f"{reason(error)} at")
+def _listen(here: _Exchange, until: float) -> Answer | None:
+    """The first usable answer of any server asked; None at that time, or as soon as a server has failed."""
+    failed = len(here.failed)
+    while len(here.failed) == failed and (left := until - time.monotonic()) > 0:
+        for key, _ in here.selector.select(left):
+            answer = _receive(here, key.data)
+            if answer:
+                return answer
+    return None
 
 
-def _fail(job: _Job, server: Server, phrase: str) -> None:
-    """`phrase` goes before the server's address: "SERVFAIL from"."""
-    if job.over or server in job.failed:
-        return
-    job.failed[server] = f"{phrase} {called(server)}"
-    if any(other not in job.asked for other in job.question.servers):
-        job.due = 0.0
+def _receive(here: _Exchange, server: Server) -> Answer | None:
+    """Read one datagram. What fits no question is passed over, as it may be forged: the true answer may still come."""
+    import dns.message
 
-
-def _receive(desk: _Desk, server: Server) -> None:
-    """Take what has come, all of it before any is read: reading one must not make the next look slow."""
-    wires: list[bytes] = []
+    if server in here.failed:
+        return None
     try:
-        while len(wires) < 100:  # then the clock is looked at again: a flood must not hold us
-            wires.append(desk.sockets[server].recv(65535))
+        wire = here.sockets[server].recv(65535)
     except BlockingIOError:
-        pass
+        return None
     except OSError as error:
-        _refused(desk, server, error)
-    now = time.monotonic()
-    for wire in wires:
-        _hear(desk, server, wire, now)
+        _fail(here, server, f"{reason(error)} at")
+        return None
+    try:
+        reply = read(here.query, wire)
+    except dns.message.Truncated:
+        here.replied = True
+        return _over_tcp(here, server)
+    if reply is None:
+        here.garbled.add(server)
+        return None
+    return _take(here, server, reply)
 
 
-def _hear(desk: _Desk, server: Server, wire: bytes, now: float) -> None:
-    """A datagram that fits no question is passed over, as it may be forged: the true answer may still come."""
-    job = desk.jobs.get(int.from_bytes(wire[:2], "big"))
-    if job is None or len(wire) < 12 or server not in job.asked:
-        desk.garbled.add(server)
-    elif job.over or server in job.failed:
-        return  # too late
-    elif answers(wire, job.id, job.asks) and truncated(wire):  # what else it holds need not even parse
-        _ask_over_tcp(desk, job, server)
-    elif not _take(desk, job, server, wire, now):
-        desk.garbled.add(server)
+def read(query: "QueryMessage", wire: bytes) -> "QueryMessage | None":
+    """The reply to this query; None for anything else. Raises dns.message.Truncated where the rest is to be fetched."""
+    import dns.exception
+    import dns.message
+
+    truncated = None
+    try:
+        reply = dns.message.from_wire(wire, ignore_trailing=True, raise_on_truncation=True)
+    except dns.message.Truncated as error:
+        truncated, reply = error, error.message()  # type: ignore[no-untyped-call]
+    except (dns.exception.DNSException, ValueError):
+        return None
+    if not isinstance(reply, dns.message.QueryMessage) or not query.is_response(reply):
+        return None
+    if truncated:
+        raise truncated
+    return reply
 
 
-def _ask_over_tcp(desk: _Desk, job: _Job, server: Server) -> None:
-    def finish(outcome: bytes | str) -> None:
-        if isinstance(outcome, bytes):
-            outcome = "" if _take(desk, job, server, outcome, time.monotonic()) else "garbage"
-        if outcome:
-            _fail(job, server, f"a truncated answer, and over TCP {outcome}, from")
+def _over_tcp(here: _Exchange, server: Server) -> Answer | None:
+    """Fetch the whole answer. While it drips nobody else is heard, so others are left half of the time."""
+    import dns.exception
+    import dns.message
+    import dns.query
 
-    job.replied = True
-    if server not in job.dialled:
-        job.dialled.add(server)
-        dial(desk.selector, desk.closing, server, _wire(job), finish)
+    others = any(each not in here.failed for each in here.question.servers if each != server)
+    patience = (here.deadline - time.monotonic()) / (2 if others else 1)
+    try:
+        reply = dns.query.tcp(here.query, server[0], max(0.0, patience), server[1], ignore_trailing=True)
+        return _take(here, server, cast("QueryMessage", reply))
+    except dns.exception.Timeout:
+        problem = f"not the whole within {_span(patience)}"
+    except EOFError:
+        problem = "an early end"
+    except OSError as error:
+        problem = reason(error)
+    except (dns.exception.DNSException, ValueError):
+        problem = "garbage"
+    _fail(here, server, f"a truncated answer, and over TCP {problem}, from")
+    return None
 
 
-def _take(desk: _Desk, job: _Job, server: Server, wire: bytes, now: float) -> bool:
-    """Make what can be made of an answer; False where it is none to this question."""
-    if not answers(wire, job.id, job.asks):
-        return False
-    meant = meaning(job.question, job.asks, wire)
-    if meant is None:
-        return False
-    job.replied = True
+def _take(here: _Exchange, server: Server, reply: "QueryMessage") -> Answer | None:
+    """Make what can be made of a reply: the answer, or another try, or a reason to turn to the next server."""
+    here.replied = True
+    meant = meaning(here.question, reply)
     if isinstance(meant, Answer):
-        ms = round((now - job.asked[server]) * 1000)
-        failures = tuple(job.failed.values())
-        job.answer = job.answer or replace(meant, server=called(server), ms=ms, failures=failures, replied=True)
-    elif meant in ("FORMERR", "NOTIMP", "BADVERS") and job.edns:
-        job.edns = False  # an old server: once more without (RFC 6891 section 7)
-        _send(desk, job, server, now)
+        ms = round((time.monotonic() - here.asked[server]) * 1000)
+        failures = tuple(here.failed.values())
+        return replace(meant, server=called(server), ms=ms, failures=failures, replied=True)
+    if meant in ("FORMERR", "NOTIMP", "BADVERS") and here.query.edns >= 0:
+        here.query.use_edns(False)  # an old server: once more without (RFC 6891 section 7)
+        _send(here, server)
     else:
-        _fail(job, server, f"{meant} from")
-    return True
+        _fail(here, server, f"{meant} from")
+    return None
 
 
-def _wire(job: _Job) -> bytes:
-    return query(job.id, job.asks, job.question.recursive, job.edns)
+def _fail(here: _Exchange, server: Server, phrase: str) -> None:
+    """`phrase` goes before the server's address: "SERVFAIL from"."""
+    here.failed.setdefault(server, f"{phrase} {called(server)}")
 
 
-def _unanswered(desk: _Desk, job: _Job, deadline: float) -> Answer:
-    failures = [job.failed.get(server) or _silence(desk, job, server, deadline) for server in job.question.servers]
-    replied = job.replied or any(server in desk.garbled for server in job.asked)
-    return Answer(job.question.type, failures=tuple(failures), replied=replied)
+def _unanswered(here: _Exchange) -> Answer:
+    failures = [here.failed.get(server) or _silence(here, server) for server in dict.fromkeys(here.question.servers)]
+    return Answer(here.question.type, failures=tuple(failures), replied=here.replied or bool(here.garbled))
 
 
-def _silence(desk: _Desk, job: _Job, server: Server, deadline: float) -> str:
-    if server not in job.asked:
+def _silence(here: _Exchange, server: Server) -> str:
+    if server not in here.asked:
         return f"no time left to ask {called(server)}"
-    waited = deadline - job.asked[server]
-    span = f"{waited:.0f} s" if waited >= 1 else f"{waited:.1g} s"
-    if server in job.dialled:
-        return f"a truncated answer, and over TCP not the whole within {span}, from {called(server)}"
-    return f"{'only garbage' if server in desk.garbled else 'no answer'} within {span} from {called(server)}"
+    what = "only garbage" if server in here.garbled else "no answer"
+    return f"{what} within {_span(here.deadline - here.asked[server])} from {called(server)}"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1g} s"

@@ -1,5 +1,6 @@
 """Servers to ask, as numeric addresses: those that the config or resolv.conf names, and how people call them."""
 
+import os
 from pathlib import Path
 
 from pom_cli.toml.table import host_port
@@ -41,3 +42,9 @@ def called(address: Server) -> str:
     if port == 53:
         return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reason(error: OSError) -> str:
+    """The system's words for an error, to stand in the middle of a sentence."""
+    text = os.strerror(error.errno) if error.errno else str(error)
+    return text[:1].lower() + text[1:]

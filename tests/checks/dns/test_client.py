@@ -247,10 +247,24 @@ def test_the_zones_own_servers_are_asked_without_recursion_and_must_have_authori
 
 def test_many_questions_are_answered_in_their_order_whatever_some_of_them_do(servers: Servers) -> None:
     servers.fault(silent, name="www.example.com")
-    names = [f"n{number}.wild.example.com" for number in range(100)]
-    names = [name if number % 3 else "www.example.com" for number, name in enumerate(names)]
-    answers = ask([Question(name, "TXT", (servers.at(FIRST),)) for name in names], time.monotonic() + 1)
+    names = ["www.example.com" if number % 10 == 5 else f"n{number}.wild.example.com" for number in range(60)]
+    answers = ask([Question(name, "TXT", (servers.at(FIRST),)) for name in names], time.monotonic() + 4)
     assert [answer.rcode for answer in answers] == [None if name == "www.example.com" else "NOERROR" for name in names]
+
+
+def test_a_server_that_is_listed_twice_is_asked_as_one(servers: Servers) -> None:
+    servers.fault(SERVFAIL, address=FIRST)
+    answer = one(servers, "www.example.com", at=(FIRST, FIRST))
+    assert answer.failures == (f"SERVFAIL from {FIRST}:{servers.port}",)
+    assert one(servers, "www.example.com", at=(FIRST, FIRST, SECOND)).rcode == "NOERROR"
+
+
+def test_a_silent_first_resolver_leaves_time_for_any_number_of_questions(servers: Servers) -> None:
+    servers.fault(silent, address=FIRST)
+    both = (servers.at(FIRST), servers.at(SECOND))
+    names = [f"n{number}.wild.example.com" for number in range(150)]
+    answers = ask([Question(name, "TXT", both) for name in names], time.monotonic() + 8)
+    assert {answer.server for answer in answers} == {f"{SECOND}:{servers.port}"}
 
 
 def test_ids_differ_and_are_not_counted_up(servers: Servers) -> None:
