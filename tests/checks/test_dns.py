@@ -123,6 +123,30 @@ def test_a_wrong_set_a_subset_and_anything_at_all(servers: Servers) -> None:
     ]
 
 
+def test_a_pool_may_answer_with_any_of_its_addresses_but_with_no_other(servers: Servers) -> None:
+    pool = {"name": "makenot.example", "expected": ["203.0.113.7", "203.0.113.8"], "match": "any"}
+    (found,) = findings(servers, {"records": [pool]})
+    assert (found.status, found.detail["match"]) == (OPERATIONAL, "any")
+    (found,) = findings(servers, {"records": [{**pool, "expected": ["203.0.113.8", "203.0.113.9"]}]})
+    assert (found.status, found.summary) == (ERROR, "203.0.113.7, expected any of 203.0.113.8 and 203.0.113.9")
+    assert parsed({"records": [{"type": "CNAME", "expected": ["a.example", "b.example"], "match": "any"}]})[1] == []
+
+
+def test_an_internationalised_name_is_the_one_that_clients_look_up() -> None:
+    settings, problems = parsed({"records": [{"name": "_dmarc.faß.example", "type": "TXT"}, {"name": "FAß.example"}]})
+    assert problems == []
+    assert dns.subjects(settings) == ("_dmarc.xn--fa-hia.example TXT", "xn--fa-hia.example A")
+
+
+def test_a_resolver_that_is_listed_twice_counts_once(servers: Servers) -> None:
+    at = f"127.0.0.1:{servers.port}"
+    settings, _ = parsed({}, site(resolvers=(at, at, "127.0.0.1", "127.0.0.1:53", "::1", "[0::1]:53")))
+    assert settings.resolvers == (servers.at("127.0.0.1"), ("127.0.0.1", 53), ("::1", 53))
+    servers.fault(SERVFAIL)
+    (found,) = findings(servers, {}, RESOLVER, RESOLVER)
+    assert (found.status, found.summary) == (UNKNOWN, f"SERVFAIL from {at}")
+
+
 def test_a_long_text_comes_over_tcp_and_is_compared_whole(servers: Servers) -> None:
     name = "key.makenot.example"
     assert findings(servers, {"records": [{"name": name, "type": "TXT", "expected": [LONG]}]})[0].status is OPERATIONAL
@@ -245,7 +269,7 @@ def test_the_budget_is_a_little_more_than_the_timeout() -> None:
         ({"records": [{"name": "www"}]},
          "targets.shop.dns.records[0].name: 'www' is not a full name like \"www.example.com\""),
         ({"records": [{"name": "a.example", "match": "exactly"}]},
-         "targets.shop.dns.records[0].match: 'exactly' is not one of exact, subset; did you mean 'exact'?"),
+         "targets.shop.dns.records[0].match: 'exactly' is not one of exact, subset, any; did you mean 'exact'?"),
         ({"records": [{"name": "a.example", "expect": []}]},
          "targets.shop.dns.records[0].expect: unknown key (its value: []); did you mean 'expected'?"),
         ({"records": ["a.example"]},

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site
-from pom_cli.checks.dns.records import ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
+from pom_cli.checks.dns.records import MATCHES, ONE_ONLY, TYPES, WANTED, Fields, Record, expected, name
 from pom_cli.checks.dns.servers import Server, server, system_resolvers
 from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
@@ -78,7 +78,7 @@ def parse(table: Table, site: Site) -> Settings:
     timeout = table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m")
     return Settings(
         records=_records(table, site),
-        resolvers=tuple(server(text) for text in site.resolvers),
+        resolvers=tuple(dict.fromkeys(server(text) for text in site.resolvers)),
         timeout_s=timeout.total_seconds(),
         authoritative=table.boolean("authoritative", False),
     )
@@ -169,10 +169,10 @@ def _record(table: Table, own: str) -> Record | None:
     owner = table.read("name", own, _full_name, _FULL_NAME)
     if not own and "name" not in table.data:
         table.missing("name", _FULL_NAME)
-    subset = table.choice("match", "exact", ("exact", "subset")) == "subset"
-    values = _values(table, kind)
+    match = table.choice("match", "exact", MATCHES)
+    values = _values(table, kind, match)
     table.finish()
-    return Record(owner, kind, values, subset) if owner else None
+    return Record(owner, kind, values, match) if owner else None
 
 
 def _kind(value: Any) -> str:
@@ -188,7 +188,7 @@ def _full_name(value: Any) -> str:
     return name(value)
 
 
-def _values(table: Table, kind: str) -> tuple[Fields, ...]:
+def _values(table: Table, kind: str, match: str) -> tuple[Fields, ...]:
     """The expected values, each mistake under its own number."""
     given: list[Any] = table.read("expected", [], _list, "a list of texts; [] is for a record that must only exist")
     if str(table.data.get("type", kind)).upper() != kind:
@@ -199,7 +199,7 @@ def _values(table: Table, kind: str) -> tuple[Fields, ...]:
             found[expected(kind, value)] = None
         except (ValueError, AttributeError):
             table.problems.append(f"{table.at('expected')}[{number}]: {clean(repr(value), 80)} is not {WANTED[kind]}")
-    if kind in ONE_ONLY and len(found) > 1:
+    if kind in ONE_ONLY and len(found) > 1 and match != "any":
         table.problem("expected", f"possible: a name has only one {kind} record")
     return tuple(found)
 

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from pom_cli.frozen import dataclass
+from pom_cli.idn import to_ascii
 from pom_cli.text import clean
-from pom_cli.toml.table import idna
 
 Fields = tuple[str | None, ...]  # None, in what is expected only: any value will do
 
@@ -19,7 +19,7 @@ class Record:
     name: str
     type: str
     expected: tuple[Fields, ...] = ()
-    subset: bool = False  # further values do not matter
+    match: str = "exact"  # "subset": what is expected, and more; "any": some of what is expected, and nothing else
     either: bool = False  # of type A: an IPv6 address will do as well
 
     @property
@@ -39,6 +39,7 @@ WANTED = {
     "SOA": 'the first one to seven fields of an SOA record ("*": any), like "ns1.example.com hostmaster.example.com"',
     "SRV": 'priority, weight, port and host, like "10 5 5060 sip.example.com"',
 }
+MATCHES = ("exact", "subset", "any")
 ONE_ONLY = ("CNAME", "SOA")  # a name has at most one of these (RFC 1034 section 3.6.2, RFC 1035 section 3.3.13)
 
 # Patterns are compiled when they are first used: every command reads the config, few meet these.
@@ -77,8 +78,8 @@ def shown(kind: str, fields: Fields, limit: int = 500) -> str:
 
 
 def name(text: str) -> str:
-    """A name in lower case without its final dot, IDNA where it needs it; the root stays `.`. Raises ValueError."""
-    text = idna(text).lower()
+    """A name in lower case without its final dot, in its ASCII form; the root stays `.`. Raises ValueError."""
+    text = to_ascii(text).lower()
     if text == ".":
         return text
     text = text.removesuffix(".")
@@ -137,11 +138,12 @@ def _caa(text: str) -> Fields:
 
 
 def _caa_fields(flags: str, tag: str, value: str) -> Fields:
-    """Tags and issuers' domains know no case, and spaces around `;` mean nothing (RFC 8659 sections 4.1 and 4.2)."""
+    """Tags and issuers' domains know no case, spaces and empty parameters mean nothing, and so "" and ";" are the same:
+    nobody may issue (RFC 8659 sections 4.1 and 4.2)."""
     tag = tag.lower()
     if tag in ("issue", "issuewild"):
         issuer, *parameters = (part.strip() for part in value.split(";"))
-        value = "; ".join([issuer.lower().removesuffix("."), *parameters]).strip()
+        value = "; ".join([issuer.lower().removesuffix("."), *filter(None, parameters)]).strip() or ";"
     return flags, tag, value
 
 

@@ -9,12 +9,14 @@ Server = tuple[str, int]  # numeric address and port
 
 
 def server(text: str) -> Server:
-    """`"1.1.1.1"`, `"127.0.0.1:5353"`, `"[::1]:53"`. Raises ValueError for a host name: who would look it up?"""
+    """`"1.1.1.1"`, `"127.0.0.1:5353"`, `"[::1]:53"`; the address is returned in its canonical form.
+
+    Raises ValueError for a host name: who would look it up?
+    """
     from ipaddress import ip_address
 
     host, port = host_port(text, 53)
-    ip_address(host)
-    return host, port
+    return str(ip_address(host)), port
 
 
 def system_resolvers(path: str = "/etc/resolv.conf") -> tuple[Server, ...]:

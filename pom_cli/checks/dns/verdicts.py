@@ -120,9 +120,10 @@ def _right(record: Record, answer: Answer) -> bool:
 def _difference(record: Record, answer: Answer) -> tuple[list[Fields], list[Fields]]:
     """What is missing, and what is there that should not be."""
     missing = [want for want in record.expected if not any(agrees(want, have) for have in answer.found)]
-    if record.subset or not record.expected:
-        return missing, []
-    return missing, [have for have in answer.found if not any(agrees(want, have) for want in record.expected)]
+    extra = [have for have in answer.found if not any(agrees(want, have) for want in record.expected)]
+    if record.match == "any" and len(missing) < len(record.expected):
+        missing = []
+    return missing, extra if record.expected and record.match != "subset" else []
 
 
 def _good(record: Record, answer: Answer) -> str:
@@ -154,7 +155,8 @@ def _says(record: Record, answer: Answer) -> str:
 
 
 def _but_expected(record: Record) -> str:
-    return f", expected {_listed(record.type, record.expected)}" if record.expected else ""
+    which = "any of " if record.match == "any" and len(record.expected) > 1 else ""
+    return f", expected {which}{_listed(record.type, record.expected)}" if record.expected else ""
 
 
 def _listed(kind: str, values: Sequence[Fields], most: int = 3) -> str:
@@ -170,7 +172,7 @@ def _detail(record: Record, sight: Sight) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "name": record.name,
         "type": answer.type,
-        "match": "subset" if record.subset else "exact",
+        "match": record.match,
         "expected": [shown(record.type, value) for value in record.expected],
         "found": _found(answer),
         "rcode": answer.rcode,

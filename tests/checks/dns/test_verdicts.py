@@ -15,8 +15,8 @@ RESOLVER = "127.0.0.1:5353"
 OLD, NEW = 2026112401, 2026112402
 
 
-def record(*values: str, kind: str = "A", subset: bool = False, either: bool = False) -> Record:
-    return Record("example.com", kind, tuple(expected(kind, value) for value in values), subset, either)
+def record(*values: str, kind: str = "A", match: str = "exact", either: bool = False) -> Record:
+    return Record("example.com", kind, tuple(expected(kind, value) for value in values), match, either)
 
 
 def answer(*values: str, kind: str = "A", rcode: str | None = "NOERROR", aliases: tuple[str, ...] = ()) -> Answer:
@@ -56,8 +56,14 @@ A, B, C, D, E = (f"203.0.113.{number}" for number in (7, 8, 9, 10, 11))
         (record(A, B), answer(A), ERROR, f"{B} missing (1 found)"),
         (record(A), answer(A, C), ERROR, f"{C} not expected (2 found)"),
         (record(A, B), answer(A, C), ERROR, f"{B} missing, {C} not expected (2 found)"),
-        (record(A, subset=True), answer(A, C), OPERATIONAL, f"{A} and {C} as expected"),
-        (record(A, B, subset=True), answer(A, C), ERROR, f"{B} missing (2 found)"),
+        (record(A, match="subset"), answer(A, C), OPERATIONAL, f"{A} and {C} as expected"),
+        (record(A, B, match="subset"), answer(A, C), ERROR, f"{B} missing (2 found)"),
+        (record(A, B, C, match="any"), answer(B), OPERATIONAL, f"{B} as expected"),
+        (record(A, B, match="any"), answer(A, B), OPERATIONAL, f"{A} and {B} as expected"),
+        (record(A, B, match="any"), answer(A, C), ERROR, f"{C} not expected (2 found)"),
+        (record(A, B, match="any"), answer(C, D), ERROR, f"{C} and {D}, expected any of {A} and {B}"),
+        (record(A, B, match="any"), answer(), ERROR, f"no A record (NODATA), expected any of {A} and {B}"),
+        (record(match="any"), answer(A), OPERATIONAL, f"resolves: {A}"),
         (record(A), answer(rcode="NXDOMAIN"), ERROR, f"does not exist (NXDOMAIN), expected {A}"),
         (record(), answer(rcode="NXDOMAIN"), ERROR, "does not exist (NXDOMAIN)"),
         (record(kind="CAA"), answer(kind="CAA"), ERROR, "no CAA record (NODATA)"),
