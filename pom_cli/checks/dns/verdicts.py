@@ -188,7 +188,7 @@ def _detail(record: Record, sight: Sight) -> dict[str, Any]:
 def _server(said: "Said") -> dict[str, Any]:
     return {
         "server": clean(said.name, 255),
-        "address": said.address,
+        "address": said.address or None,
         "found": _found(said.answer),
         "serial": said.serial,
         "rcode": said.answer.rcode,

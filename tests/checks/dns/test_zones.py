@@ -90,6 +90,27 @@ def test_a_silent_server_takes_nothing_from_the_others(servers: Servers) -> None
     assert second.answer.rcode is None
 
 
+def test_a_server_without_an_address_is_kept_with_the_reason() -> None:
+    lame = zone("example.com", "www A 203.0.113.7\n@ NS ns7\nns7 TXT x\n@ NS ns8\n@ NS ns9", 7, {"ns1": NS1})
+    with dns_server({RESOLVER: [lame], NS1: [lame]}, resolvers=[RESOLVER]) as servers:
+        servers.fault(SERVFAIL, name="ns9.example.com")
+        said = {each.name: each for each in asked(servers, "www.example.com")}
+        unknown = f"its address is unknown: SERVFAIL from {RESOLVER}:{servers.port}"
+    assert {name: (each.address, each.answer.failures) for name, each in said.items()} == {
+        "ns1.example.com": (NS1, ()),
+        "ns7.example.com": ("", ("it has no address",)),
+        "ns8.example.com": ("", ("it does not exist (NXDOMAIN)",)),
+        "ns9.example.com": ("", (unknown,)),
+    }
+    assert said["ns1.example.com"].answer.found == (("203.0.113.7",),)
+
+
+def test_a_silent_server_is_asked_for_its_serial_alone(servers: Servers) -> None:
+    servers.fault(silent, address=NS2)
+    asked(servers, "www.example.com", seconds=1)
+    assert {heard.type for heard in servers.heard if heard.address == NS2} == {"SOA"}
+
+
 def test_a_resolver_that_fails_leaves_no_servers(servers: Servers) -> None:
     servers.fault(SERVFAIL, address=RESOLVER)
     assert asked(servers, "www.example.com") == ()
