@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
@@ -60,6 +61,15 @@ def local(instant: datetime) -> str:
 def lasted(start: datetime, end: datetime) -> timedelta:
     """From one instant to another as both are shown, each cut to its second: so that the numbers agree."""
     return end.replace(microsecond=0) - start.replace(microsecond=0)
+
+
+def moment(text: Any) -> datetime | None:
+    """An instant that was stored as text, aware; None for anything else."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def from_ms(ms: int) -> datetime:

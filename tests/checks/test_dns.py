@@ -172,6 +172,24 @@ def test_silence_is_unknown_and_nothing_answered(servers: Servers) -> None:
     assert not found.answered
 
 
+@pytest.mark.parametrize(
+    ("names", "failing", "begins"),
+    [
+        (["makenot.example", "six.makenot.example"], "makenot.example", True),
+        (["makenot.example"], "makenot.example", True),  # the root is asked about in the place of another name
+        (["makenot.example", "six.makenot.example"], None, False),
+        (["makenot.example"], None, False),
+    ],
+)
+def test_a_name_is_unknown_alone_only_while_the_resolvers_answer_for_another(
+    servers: Servers, names: list[str], failing: str | None, begins: bool
+) -> None:
+    servers.fault(SERVFAIL, name=failing)
+    found = findings(servers, {"records": [{"name": name, "type": "AAAA"} for name in names]})[0]
+    assert (found.status, "unknown_since" in found.detail) == (UNKNOWN, begins)
+    assert len([heard for heard in servers.heard if heard.name in (".", "")]) == (len(names) == 1)
+
+
 def test_records_that_hang_delay_nothing_but_their_own_result(servers: Servers) -> None:
     servers.fault(silent, name="www.makenot.example")
     servers.fault(dripping(0.2), name="six.makenot.example")

@@ -18,6 +18,7 @@ from pom_cli.toml.table import Table
 if TYPE_CHECKING:
     from pom_cli.checks.dns.answers import Answer
     from pom_cli.checks.dns.verdicts import Sight
+    from pom_cli.checks.dns.zones import Said
 
 HELP = "DNS records that must be as expected"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no record
@@ -95,7 +96,8 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 def look(settings: Settings) -> tuple["Sight", ...]:
     """What each record resolves to, all asked at once; with `authoritative`, then what the zones' servers say.
 
-    Half of the time is kept for the latter, whatever the resolvers do.
+    Half of the time is kept for the latter, whatever the resolvers do. Where there is but one name to ask about, the
+    root's servers are asked for as well, to see whether the resolvers answer anything.
     """
     from pom_cli.checks.dns.answers import Question
     from pom_cli.checks.dns.client import ask
@@ -105,32 +107,41 @@ def look(settings: Settings) -> tuple["Sight", ...]:
     deadline = begun + settings.timeout_s
     first = begun + settings.timeout_s / 2 if settings.authoritative else deadline
     resolvers = settings.resolvers or system_resolvers()
-    answers = ask([Question(record.name, record.type, resolvers) for record in settings.records], first)
+    questions = [Question(record.name, record.type, resolvers) for record in settings.records]
+    if len({record.name for record in settings.records}) == 1:
+        questions.append(Question(".", "NS", resolvers))
+    answers = ask(questions, first)
+    answering = {question.name for question, answer in zip(questions, answers, strict=True) if answer.rcode is not None}
+    answers = answers[: len(settings.records)]
     for number, (record, answer) in enumerate(zip(settings.records, answers, strict=True)):
         if record.either and answer.rcode == "NOERROR" and not answer.found:
             answers[number] = ask([Question(record.name, "AAAA", resolvers)], first)[0]
-    if settings.authoritative:
-        return _with_zones(settings, answers, resolvers, deadline)
-    return tuple(Sight(answer) for answer in answers)
+    said = _said(settings, answers, resolvers, deadline) if settings.authoritative else [None] * len(answers)
+    return tuple(
+        Sight(answer, servers, others_answered=bool(answering - {record.name}))
+        for record, answer, servers in zip(settings.records, answers, said, strict=True)
+    )
 
 
 def judge(seen: Sequence["Sight"], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
-    """A Finding for each record. What is known from before changes nothing: records are as expected or they are not."""
+    """A Finding for each record. Of what is known from before only one thing counts: since when it is unknown."""
     from pom_cli.checks.dns.verdicts import finding
 
-    return [finding(record, sight) for record, sight in zip(settings.records, seen, strict=True)]
+    return [
+        finding(record, sight, past.get(record.subject, Past()), now)
+        for record, sight in zip(settings.records, seen, strict=True)
+    ]
 
 
-def _with_zones(
+def _said(
     settings: Settings, answers: Sequence["Answer"], resolvers: tuple[Server, ...], deadline: float
-) -> tuple["Sight", ...]:
-    from pom_cli.checks.dns.verdicts import Sight
+) -> list[tuple["Said", ...] | None]:
     from pom_cli.checks.dns.zones import survey
 
     records = [(record.name, answer.type) for record, answer in zip(settings.records, answers, strict=True)]
     known = [record for record, answer in zip(records, answers, strict=True) if answer.rcode is not None]
     said = survey(known, resolvers, settings.port, deadline)
-    return tuple(Sight(answer, said.get(record, ())) for record, answer in zip(records, answers, strict=True))
+    return [said.get(record, ()) for record in records]
 
 
 def _records(table: Table, site: Site) -> tuple[Record, ...]:

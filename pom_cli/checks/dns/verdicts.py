@@ -1,18 +1,21 @@
 """What the answers about one record say of it, and the words for that. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks.dns.answers import Answer
 from pom_cli.checks.dns.records import Fields, Record, agrees, shown
 from pom_cli.frozen import dataclass
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Status, Verdict
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, Status, Verdict
 from pom_cli.text import clean
+from pom_cli.times import moment, short, utc
 
 if TYPE_CHECKING:
     from pom_cli.checks.dns.zones import Said
 
 Judged = tuple[Status, str]
+_PATIENCE = timedelta(hours=6)  # without an answer about a name, while the resolvers answer for others
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,19 @@ class Sight:
 
     answer: Answer
     said: "tuple[Said, ...] | None" = None
+    others_answered: bool = False  # the same resolvers answered a question about another name
 
 
-def finding(record: Record, sight: Sight) -> Finding:
-    """The Finding about one record."""
+def finding(record: Record, sight: Sight, past: Past, now: datetime) -> Finding:
+    """The Finding about one record. `past` is what is known of it from before."""
     status, text = _judged(record, sight)
+    detail = _detail(record, sight)
+    since = _unknown_since(sight, past, now) if status is UNKNOWN else None
+    if since:
+        detail["unknown_since"] = utc(since)
+        if sight.others_answered and now - since >= _PATIENCE:
+            status = DEGRADED
+            text = f"no answer for {short(now - since)}, though the resolvers answer for other names: {text}"
     summary = clean(text, 300)
     return Finding(
         subject=record.subject,
@@ -33,9 +44,20 @@ def finding(record: Record, sight: Sight) -> Finding:
         summary=summary,
         verdicts={"dns": Verdict(status, summary)},
         latency_ms=sight.answer.ms,
-        detail=_detail(record, sight),
+        detail=detail,
         answered=sight.answer.replied,
     )
+
+
+def _unknown_since(sight: Sight, past: Past, now: datetime) -> datetime | None:
+    """Since when the name alone has been unknown; None while the resolvers answer nothing else either.
+
+    Once begun that time runs on through looks at which they answered nothing, and it ends with an answer.
+    """
+    begun = moment(past.detail.get("unknown_since"))
+    if begun is not None and begun <= now:
+        return begun
+    return now if sight.others_answered else None
 
 
 def _judged(record: Record, sight: Sight) -> Judged:

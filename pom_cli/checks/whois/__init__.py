@@ -7,11 +7,11 @@ from typing import Any
 
 from pom_cli.checks import Site
 from pom_cli.checks.steps import Section, Step
-from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
+from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, startles
 from pom_cli.checks.whois.suffixes import ascii_name, registrable
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
-from pom_cli.times import short, utc
+from pom_cli.times import moment, short, utc
 from pom_cli.toml.table import Table, host_port, http_url, idna, split_url
 
 HELP = "when the domain expires, over RDAP or WHOIS"

@@ -1,9 +1,8 @@
 """One Answer of a registry, as plain data; the ways in which asking can end; which of several answers settles it."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from pom_cli.frozen import dataclass
 
@@ -73,12 +72,3 @@ def agree(one: Answer | None, other: Answer | None) -> bool:
 def startles(answer: Answer, last: datetime, now: datetime) -> bool:
     """Is this much worse than the last date: one that is nearer by more than SLACK, or no domain any more?"""
     return last > now if answer.expires is None else answer.expires < last - SLACK
-
-
-def moment(text: Any) -> datetime | None:
-    """An instant that was kept as text; None for whatever else was."""
-    try:
-        parsed = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

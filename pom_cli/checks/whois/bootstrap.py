@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from pom_cli.checks.whois import cache, web
-from pom_cli.checks.whois.answer import moment
 from pom_cli.checks.whois.cache import Memory
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import NoAnswer
-from pom_cli.times import utc
+from pom_cli.times import moment, utc
 from pom_cli.toml.table import split_url
 
 SOURCE = "https://data.iana.org/rdap/dns.json"

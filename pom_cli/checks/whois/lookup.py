@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from pom_cli.checks.whois import bootstrap, cache
-from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, moment, startles
+from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, startles
 from pom_cli.checks.whois.cache import Memory
 from pom_cli.checks.whois.port43 import ask_whois
 from pom_cli.checks.whois.rdap import ask_rdap
 from pom_cli.frozen import dataclass
 from pom_cli.net.deadline import Deadline
-from pom_cli.times import utc
+from pom_cli.times import moment, utc
 from pom_cli.toml.table import split_url
 
 _WAIT, _LEAST, _MOST = 2 * 3600, 60, 24 * 3600  # seconds of a rate limit: unless told, and within

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,10 +10,11 @@ from pom_cli.checks.dns.answers import Answer
 from pom_cli.checks.dns.records import Record, expected
 from pom_cli.checks.dns.verdicts import Sight, finding, newest
 from pom_cli.checks.dns.zones import Said
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, Status
 
 RESOLVER = "127.0.0.1:5353"
 OLD, NEW = 2026112401, 2026112402
+NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 
 
 def record(*values: str, kind: str = "A", match: str = "exact", either: bool = False) -> Record:
@@ -24,8 +26,12 @@ def answer(*values: str, kind: str = "A", rcode: str | None = "NOERROR", aliases
     return Answer(kind, rcode, RESOLVER, found, aliases, ms=3, replied=True)
 
 
+def judged(record: Record, sight: Sight, past: Past = Past(), at: datetime = NOW) -> Finding:  # noqa: B008 - frozen
+    return finding(record, sight, past, at)
+
+
 def told(record: Record, answer: Answer, said: tuple[Said, ...] | None = None) -> tuple[Status, str]:
-    found = finding(record, Sight(answer, said))
+    found = judged(record, Sight(answer, said))
     assert found.verdicts["dns"].status is found.status
     assert found.verdicts["dns"].summary == found.summary
     json.dumps(found.detail, allow_nan=False)
@@ -103,15 +109,15 @@ def test_what_the_resolvers_say_is_compared(record: Record, answer: Answer, stat
 
 def test_no_usable_answer_is_unknown_with_every_reason() -> None:
     failures = (f"SERVFAIL from {RESOLVER}", "no answer within 5 s from 127.0.0.2")
-    found = finding(record(A), Sight(Answer("A", failures=failures, replied=True)))
+    found = judged(record(A), Sight(Answer("A", failures=failures, replied=True)))
     assert (found.status, found.summary) == (UNKNOWN, f"SERVFAIL from {RESOLVER}; no answer within 5 s from 127.0.0.2")
     assert found.answered
-    assert not finding(record(A), Sight(Answer("A", failures=failures))).answered
+    assert not judged(record(A), Sight(Answer("A", failures=failures))).answered
 
 
 def test_a_server_that_failed_before_another_answered_is_kept_in_the_detail_only() -> None:
     seen = replace(answer(A), failures=("SERVFAIL from 127.0.0.2",))
-    found = finding(record(A), Sight(seen))
+    found = judged(record(A), Sight(seen))
     assert (found.status, found.summary) == (OPERATIONAL, f"{A} as expected")
     assert found.detail["failures"] == ["SERVFAIL from 127.0.0.2"]
 
@@ -239,7 +245,7 @@ def test_the_newest_serial_is_found_around_the_circle(serials: list[int | None],
 
 
 def test_the_detail_holds_what_was_expected_and_what_each_server_said() -> None:
-    detail = finding(record(A), Sight(answer(A), (said(1, C), mute(2)))).detail
+    detail = judged(record(A), Sight(answer(A), (said(1, C), mute(2)))).detail
     assert detail["name"] == "example.com"
     assert detail["type"] == "A"
     assert (detail["expected"], detail["found"], detail["rcode"], detail["resolver"]) == ([A], [A], "NOERROR", RESOLVER)
@@ -265,8 +271,53 @@ def test_the_detail_holds_what_was_expected_and_what_each_server_said() -> None:
 
 def test_text_from_outside_is_made_safe_and_short() -> None:
     seen = replace(answer(kind="TXT"), found=(("\x1b[31m" + "x" * 5000 + "\r\nBcc: a@example.com",),))
-    found = finding(record("v=spf1 -all", kind="TXT"), Sight(seen))
+    found = judged(record("v=spf1 -all", kind="TXT"), Sight(seen))
     assert found.summary.isprintable()
     assert "expected" in found.summary
     assert len(found.summary) <= 300
     assert len(found.detail["found"][0]) <= 500
+
+
+SERVFAIL = f"SERVFAIL from {RESOLVER}"
+ALONE = "no answer for {}, though the resolvers answer for other names: " + SERVFAIL
+
+
+@pytest.mark.parametrize(
+    ("begun", "others", "status", "summary", "since"),
+    [
+        (None, True, UNKNOWN, SERVFAIL, "2026-11-24T06:40:00Z"),
+        (None, False, UNKNOWN, SERVFAIL, None),  # the resolvers answer nothing: that is not about this name
+        ("2026-11-24T00:41:00Z", True, UNKNOWN, SERVFAIL, "2026-11-24T00:41:00Z"),
+        ("2026-11-24T00:40:00Z", True, DEGRADED, ALONE.format("6 h"), "2026-11-24T00:40:00Z"),
+        ("2026-11-22T05:40:00Z", True, DEGRADED, ALONE.format("2 d 1 h"), "2026-11-22T05:40:00Z"),
+        ("2026-11-22T05:40:00Z", False, UNKNOWN, SERVFAIL, "2026-11-22T05:40:00Z"),
+        ("2026-11-25T06:40:00Z", True, UNKNOWN, SERVFAIL, "2026-11-24T06:40:00Z"),  # written under a wrong clock
+        ("rubbish", True, UNKNOWN, SERVFAIL, "2026-11-24T06:40:00Z"),
+    ],
+)
+def test_a_name_that_alone_stays_unknown_for_six_hours_is_degraded(
+    begun: str | None, others: bool, status: Status, summary: str, since: str | None
+) -> None:
+    past = Past(UNKNOWN, {"unknown_since": begun} if begun else {})
+    failing = Sight(Answer("A", failures=(SERVFAIL,), replied=True), others_answered=others)
+    found = judged(record(A), failing, past)
+    assert (found.status, found.summary, found.detail.get("unknown_since")) == (status, summary, since)
+    assert found.verdicts["dns"].status is status
+
+
+def test_an_answer_ends_the_time_without_one() -> None:
+    past = Past(DEGRADED, {"unknown_since": "2026-11-22T05:40:00Z"})
+    found = judged(record(A), Sight(answer(A), others_answered=True), past)
+    assert (found.status, "unknown_since" in found.detail) == (OPERATIONAL, False)
+    again = judged(record(A), Sight(Answer("A", failures=(SERVFAIL,)), others_answered=True), Past(detail=found.detail))
+    assert again.status is UNKNOWN
+
+
+def test_the_time_without_an_answer_adds_up_over_the_runs() -> None:
+    past, statuses = Past(), []
+    for hour in range(8):
+        failing = Sight(Answer("A", failures=(SERVFAIL,)), others_answered=True)
+        found = judged(record(A), failing, past, NOW + timedelta(hours=hour))
+        past = Past(found.status, found.detail)
+        statuses.append(found.status)
+    assert statuses == [UNKNOWN] * 6 + [DEGRADED] * 2
