@@ -26,7 +26,7 @@ class Answer:
     """The outcome of one question. `rcode` is None where no server gave a usable answer."""
 
     type: str
-    rcode: str | None = None  # NOERROR, NXDOMAIN, or LOOP for aliases without end
+    rcode: str | None = None  # NOERROR, NXDOMAIN, or LOOP for aliases in a circle
     server: str = ""
     found: tuple[Fields, ...] = ()
     aliases: tuple[str, ...] = ()  # the names that CNAME records led to, in order

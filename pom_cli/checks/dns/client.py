@@ -150,7 +150,7 @@ def _receive(here: _Exchange, server: Server) -> Answer | None:
 
 
 def read(query: "QueryMessage", wire: bytes) -> "QueryMessage | None":
-    """The reply to this query; None for anything else. Raises dns.message.Truncated where the rest is to be fetched."""
+    """The reply to this query; None for anything else. Raises dns.message.Truncated for one that is cut off."""
     import dns.exception
     import dns.message
 

@@ -20,7 +20,7 @@ def server(text: str) -> Server:
 
 
 def system_resolvers(path: str = "/etc/resolv.conf") -> tuple[Server, ...]:
-    """The name servers of resolv.conf(5); this host's own where it names none, as that page has it."""
+    """The name servers of resolv.conf(5); 127.0.0.1 if it lists none."""
     try:
         lines = Path(path).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -47,6 +47,6 @@ def called(address: Server) -> str:
 
 
 def reason(error: OSError) -> str:
-    """The system's words for an error, to stand in the middle of a sentence."""
+    """The system's words for an error, for the middle of a sentence."""
     text = os.strerror(error.errno) if error.errno else str(error)
     return text[:1].lower() + text[1:]
