@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pom_cli.errors import StoreError
+from pom_cli.store.migrations import STEPS
 
-VERSION = 2  # of the schema; one more with each release that migrates
+VERSION = len(STEPS)  # of the schema
 BUSY_MS = 10_000
 
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")

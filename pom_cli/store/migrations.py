@@ -1,6 +1,11 @@
 """The schema, as numbered steps that only ever add: the release before must still work on a migrated file."""
 
 import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 # Times are milliseconds since the epoch, UTC. Statuses are the numbers of `codes`.
 # Raw results stand clustered by time, since a run writes all its rows at one time and pruning takes the oldest.
@@ -75,6 +80,20 @@ CREATE TABLE peers (
 CREATE TABLE beats (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, since INTEGER);
 """
 
+# Open runs are asked for by every status and at each start. A suspect is a look that was under way when a run died.
+_CRASHES = """
+CREATE INDEX runs_open ON runs (started_at) WHERE ended_at IS NULL;
+CREATE TABLE suspects (
+    target TEXT NOT NULL, kind TEXT NOT NULL, deaths INTEGER NOT NULL, PRIMARY KEY (target, kind)
+) WITHOUT ROWID;
+"""
+# By name, in order; a step that has been released never changes.
+STEPS = {
+    "first": _FIRST,
+    "how_peers_saw_it": "ALTER TABLE notices ADD COLUMN views TEXT NOT NULL DEFAULT '[]'",
+    "crashes": _CRASHES,
+}
+
 
 def nothing() -> sqlite3.Connection:
     """A database in memory that knows nothing yet: for looking, where there is none."""
@@ -88,15 +107,15 @@ def apply(db: sqlite3.Connection) -> None:
     from sqlite_utils import Database, Migrations
 
     migrations = Migrations("pom")
+    for name, sql in STEPS.items():
+        migrations(name=name)(_step(sql))
+    migrations.apply(Database(db, execute_plugins=False))
 
-    @migrations()
-    def first(database: Database) -> None:
-        for statement in _FIRST.split(";"):
+
+def _step(sql: str) -> Callable[["Database"], None]:
+    def run(database: "Database") -> None:
+        for statement in sql.split(";"):
             if statement.strip():
                 database.execute(statement)
 
-    @migrations()
-    def how_peers_saw_it(database: Database) -> None:
-        database.execute("ALTER TABLE notices ADD COLUMN views TEXT NOT NULL DEFAULT '[]'")
-
-    migrations.apply(Database(db, execute_plugins=False))
+    return run

@@ -11,7 +11,7 @@ from pom_cli.times import from_ms, to_ms
 
 @dataclass(frozen=True)
 class Run:
-    """One execution; `ended_at` and `outcome` are None while it runs, and for ever where it was killed."""
+    """One execution; `ended_at` is None while it runs, and stays None if it dies: `outcome` then says of what."""
 
     command: str
     kinds: tuple[str, ...]
@@ -20,9 +20,14 @@ class Run:
     outcome: str | None
 
 
-def begin(db: sqlite3.Connection, command: str, kinds: Sequence[str], now: datetime) -> int:
-    """Note that a run has begun; gives its number, which is random so that it means the same in any database."""
-    number = int.from_bytes(os.urandom(6), "big")
+def new_id() -> int:
+    """A run's number: random, so that it means the same in any database."""
+    return int.from_bytes(os.urandom(6), "big")
+
+
+def begin(db: sqlite3.Connection, command: str, kinds: Sequence[str], now: datetime, number: int | None = None) -> int:
+    """Note that a run has begun; returns its number."""
+    number = new_id() if number is None else number
     row = (number, command, " ".join(kinds), to_ms(now))
     db.execute("INSERT INTO runs (id, command, kinds, started_at) VALUES (?, ?, ?, ?)", row)
     return number
