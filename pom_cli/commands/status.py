@@ -91,8 +91,9 @@ def _show(picture: _Picture, as_json: bool, in_place: bool = False) -> None:
 
 
 def _code(picture: _Picture) -> int:
-    """1 also where checks are overdue: that all was well some time ago is not that all is well."""
+    """1 also where checks are overdue or died: that all was well some time ago is not that all is well."""
     found = picture.found
     if any(alert["alert"] == "delivery-failed" for alert in found["alerts"]):
         return 3
-    return 0 if found["status"] == "operational" and not found["alerts"] and not picture.late else 1
+    wrong = found["alerts"] or found["crashed"] or picture.late
+    return 0 if found["status"] == "operational" and not wrong else 1

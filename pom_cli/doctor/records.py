@@ -34,24 +34,29 @@ def database(patient: Patient) -> list[Point]:
 
 
 def runs(patient: Patient) -> list[Point]:
-    """Does every kind of check that the config uses run."""
+    """Does every kind of check that the config uses run, and run to its end."""
     from pom_cli.alerting import overdue
+    from pom_cli.store import crashes
 
     if patient.config is None:
         return [skipped(_NO_CONFIG)]
+    data = patient.config.instance.data_dir
     try:
-        with store.reader(patient.config.instance.data_dir / "pom.db") as db:
+        with store.reader(data / "pom.db") as db:
             if db is None:
                 return [skipped("nothing has run yet")]
             looks = overdue.looks(db, patient.config)
+            crashed = crashes.lines(db, data, patient.now)
     except StoreError as error:
         return [skipped(str(error))]
+    cure = "journalctl -u 'pom-*' -n 50" if patient.installed else "pom check"
+    found = [fault(line, cure) for line in crashed]
     late = [look for look in looks if overdue.is_overdue(look, patient.now)]
     if late:
         cure = "journalctl -u 'pom-check*' -n 20" if patient.installed else "pom check"
-        return [fault(f"overdue: {overdue.summary(late, patient.now)}", cure)]
+        return [*found, fault(f"overdue: {overdue.summary(late, patient.now)}", cure)]
     kinds = list(dict.fromkeys(look.kind for look in looks))
-    return [ok(f"all run in time: {', '.join(kinds)}") if kinds else skipped("no checks are configured")]
+    return found or [ok(f"all run in time: {', '.join(kinds)}") if kinds else skipped("no checks are configured")]
 
 
 def _unusable(path: Path, error: StoreError) -> Point:

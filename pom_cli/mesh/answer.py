@@ -17,6 +17,7 @@ T = TypeVar("T")
 MOST_TARGETS = 2000
 MOST_KINDS = 50
 MOST_SILENCES = 500
+MOST_CRASHES = 10
 LONGEST_SILENCE = timedelta(days=90)  # as `pom silence` allows
 _MOST = 10**9  # mails, seconds
 _SILENCE_ID = re.compile(r"[0-9a-f]{32}")
@@ -41,6 +42,7 @@ class PeerAnswer:
     version: str = ""
     time: datetime | None = None
     overdue: tuple[str, ...] = ()
+    crashed: tuple[str, ...] = ()  # a line for each of its runs that never ended
     targets: Mapping[str, Sight] = field(default_factory=dict)
     undelivered: int = 0
     undelivered_s: int | None = None  # age of the oldest undelivered mail
@@ -72,6 +74,7 @@ def read(text: bytes | str, safe: Callable[[str], str] = str) -> PeerAnswer:
         version=clean(data["version"], 40),
         time=part("time", None, _instant),
         overdue=part("overdue", (), _kinds) if "overdue" in data else _late(data.get("runs")),
+        crashed=part("crashed", (), _lines),
         targets=part("targets", {}, _sights),
         undelivered=part("undelivered", 0, _count),
         undelivered_s=part("undelivered_s", None, _count),
@@ -89,6 +92,7 @@ def written(answer: PeerAnswer) -> str:
         "version": answer.version,
         "time": None if answer.time is None else answer.time.isoformat(),
         "overdue": answer.overdue,
+        "crashed": answer.crashed,
         "targets": {name: sight_json(sight) for name, sight in answer.targets.items()},
         "undelivered": answer.undelivered,
         "undelivered_s": answer.undelivered_s,
@@ -163,6 +167,12 @@ def _kinds(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MOST_KINDS or not all(isinstance(kind, str) for kind in value):
         raise ValueError
     return tuple(clean(kind, 40) for kind in value)
+
+
+def _lines(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_CRASHES or not all(isinstance(line, str) for line in value):
+        raise ValueError
+    return tuple(clean(line, 300) for line in value)
 
 
 def _late(runs: Any) -> tuple[str, ...]:

@@ -202,6 +202,8 @@ def troubles(
         found.append(f"its clock is {short(timedelta(seconds=abs(state.skew_s)))} {behind} ours")
     if state.state == ALIVE and answer.overdue:
         found.append(f"its checks are overdue: {', '.join(answer.overdue)}")
+    if state.state == ALIVE:
+        found += [f"it says: {line}" for line in answer.crashed]
     if state.state == ALIVE and (mail := _mail(answer)):
         found.append(mail)
     if answer.unread:

@@ -10,11 +10,11 @@ from pom_cli.alerting import outbox, overdue, standing
 from pom_cli.config import Config, Peer, Target
 from pom_cli.errors import StoreError
 from pom_cli.mesh import instance
-from pom_cli.mesh.answer import Sight, sight_json, silence_json
+from pom_cli.mesh.answer import MOST_CRASHES, Sight, sight_json, silence_json
 from pom_cli.mesh.beats import GAP, LATE, PeerState, from_row, ids, remarks
 from pom_cli.model import DEGRADED, OPERATIONAL, Key, State, Status, worst
+from pom_cli.store import crashes, results
 from pom_cli.store import peers as rows
-from pom_cli.store import results
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.peers import OwnBeats
 from pom_cli.store.results import Stored
@@ -33,6 +33,7 @@ def peer_answer(db: sqlite3.Connection, config: Config, now: datetime) -> dict[s
         "time": f"{now.astimezone(UTC).isoformat(timespec='milliseconds')[:23]}Z",
         "runs": runs,
         "overdue": [kind for kind, run in runs.items() if run["overdue"]],
+        "crashed": crashes.lines(db, config.instance.data_dir, now)[:MOST_CRASHES],
         "targets": {name: sight_json(sight) for name, sight in sights(db, config).items()},
         "silences": [silence_json(one) for one in silence_rows.load(db, now)],
         "undelivered": len(owed),
@@ -51,6 +52,7 @@ def mesh(db: sqlite3.Connection, config: Config, now: datetime) -> dict[str, Any
             "version": __version__,
             "time": utc(now),
             "overdue": [kind for kind, run in runs.items() if run["overdue"]],
+            "crashed": crashes.lines(db, config.instance.data_dir, now),
             "undelivered": len(outbox.undelivered(db, config)),
             "targets": {name: sight.status.value for name, sight in sights(db, config).items()},
         },
@@ -119,6 +121,7 @@ def _peer(peer: Peer, state: PeerState | None) -> dict[str, Any]:
         "version": answer.version if answer else None,
         "clock_skew_s": None if state is None or state.skew_s is None else round(state.skew_s, 1),
         "overdue": list(answer.overdue) if answer else [],
+        "crashed": list(answer.crashed) if answer else [],
         "targets": {name: sight.status.value for name, sight in answer.targets.items()} if answer else {},
     }
 

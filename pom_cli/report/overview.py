@@ -13,7 +13,7 @@ from pom_cli.config import Config, Target
 from pom_cli.model import OPERATIONAL, Key, State, Status, worst
 from pom_cli.quantiles import median, percentile
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import reading, results
+from pom_cli.store import crashes, reading, results
 from pom_cli.store.alerts import Alert
 from pom_cli.store.reading import Incident
 from pom_cli.store.results import Stored
@@ -44,6 +44,7 @@ def status(
         "targets": found,
         "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, chosen)],
         "undelivered": len(outbox.undelivered(db, config)),
+        "crashed": crashes.lines(db, config.instance.data_dir, now),
         "peers": _peers(db, config, now),
     }
 

@@ -41,8 +41,8 @@ def notice_line(notice: Notice) -> str:
 
 
 def status_lines(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> list[str]:
-    """`pom status` as one plain line each: the point first, then targets worst first, alerts, what is stuck."""
-    lines = [first_line(found, known, late)]
+    """`pom status` as one plain line each: the point first, then crashes, targets worst first, alerts, the rest."""
+    lines = [first_line(found, known, late), *found["crashed"]]
     lines += [target_line(target) for target in ranked(found["targets"])]
     lines += alert_lines(found["alerts"], known, datetime.fromisoformat(found["generated_at"]))
     lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
@@ -75,6 +75,7 @@ def first_line(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> s
         names = listed(f"{target['name']} {target['status']}" for target in bad)
         told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
     overdue = [f"overdue: {', '.join(late)}"] if late else []
+    overdue += ["a run never ended"] if found["crashed"] else []
     named = [target["name"] for target in bad]
     return "; ".join([f"{found['instance']}: {told}", *overdue, *_known(alerts, known, named)])
 
@@ -176,6 +177,7 @@ def mesh_lines(found: Mapping[str, Any]) -> list[str]:
     own = found["self"]
     parts = [f"{own['name']}: this instance, PoM {own['version']}, id {own['id'] or 'not known'}"]
     parts += [f"overdue: {', '.join(own['overdue'])}"] if own["overdue"] else []
+    parts += own["crashed"]
     parts += [f"undelivered: {own['undelivered']}"] if own["undelivered"] else []
     return [", ".join(parts), *map(peer_line, found["peers"])]
 

@@ -71,6 +71,7 @@ def _rest(
     now = datetime.fromisoformat(found["generated_at"])
     lines = alert_lines(found["alerts"], known, now) + [f"peer {peer_line(peer)}" for peer in found["peers"]]
     return [
+        *(Text(line, style="red") for line in found["crashed"]),
         *_fitting(console, ranked(found["targets"]), trends, now),
         *map(Text.from_ansi, lines),
         *(Text(line, style="red") for line in stuck_lines(found, late)),

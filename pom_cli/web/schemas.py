@@ -98,6 +98,7 @@ SCHEMAS: dict[str, Any] = {
         version=_or_null(TEXT),
         clock_skew_s=_or_null(NUMBER),
         overdue=_list(TEXT),
+        crashed=_list(TEXT),
         targets=_by_name(TEXT),
     ),
     "Status": _object(
@@ -108,6 +109,7 @@ SCHEMAS: dict[str, Any] = {
         targets=_list(_of("Target")),
         alerts=_list(_of("Alert")),
         undelivered=WHOLE,
+        crashed=_list(TEXT),
         peers=_list(_of("Peer")),
     ),
     "Result": _object(
@@ -130,10 +132,11 @@ SCHEMAS: dict[str, Any] = {
         time=INSTANT,
         runs=_by_name(_of("Run")),
         overdue=_list(KIND),
+        crashed=_list(TEXT),
         targets={"type": "object"},
         undelivered=WHOLE,
     ),
-    "Self": _object(name=TEXT, id=_or_null(TEXT), version=TEXT, targets=_by_name(STATUS)),
+    "Self": _object(name=TEXT, id=_or_null(TEXT), version=TEXT, crashed=_list(TEXT), targets=_by_name(STATUS)),
     "Mesh": _object(self=_of("Self"), peers=_list(_of("Peer"))),
     "Document": {"type": "object"},
 }

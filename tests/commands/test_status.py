@@ -170,7 +170,7 @@ def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
     run("check")
     found = status(run)
     assert set(found) == {
-        "instance", "generated_at", "status", "offline", "targets", "alerts", "undelivered", "peers"
+        "instance", "generated_at", "status", "offline", "targets", "alerts", "undelivered", "crashed", "peers"
     }  # fmt: skip
     assert (found["instance"], found["status"], found["offline"]) == ("hetzner", "error", False)
     shop = next(target for target in found["targets"] if target["name"] == "shop")

@@ -23,6 +23,7 @@ def test_a_good_answer_is_read_whole() -> None:
     text = told(
         NOW,
         overdue=["tls"],
+        crashed=["the run of 06:00\n(check health) never ended", "x" * 999],
         targets={
             "shop": {"status": "degraded", "health": "operational", "checked_at": "2026-11-24T05:59:20Z"},
             "blog": "unreachable",
@@ -39,6 +40,7 @@ def test_a_good_answer_is_read_whole() -> None:
         version="0.1.0",
         time=NOW,
         overdue=("tls",),
+        crashed=("the run of 06:00 (check health) never ended", "x" * 299 + "…"),
         targets={
             "shop": Sight(DEGRADED, OPERATIONAL, NOW - timedelta(seconds=40)),
             "blog": Sight(UNREACHABLE),
@@ -82,6 +84,7 @@ def test_what_no_peer_says_is_refused_with_a_reason(text: str, why: str) -> None
         *[("id", value) for value in (7, "", "not-a-uuid", "7" * 100, [], {"a": 1})],
         *[("time", value) for value in (7, "yesterday", "2026-11-24T06:00:00", "0001-01-01T00:00:00+14:00", [])],
         *[("overdue", value) for value in ("tls", [1], {"tls": 1}, ["x"] * 51, True)],
+        *[("crashed", value) for value in ("a run", [1], [["a run"]], ["x"] * 11, True)],
         *[("targets", value) for value in ([], "shop", {"shop": 7}, {"shop": {"status": "up"}}, {"shop": {}})],
         ("targets", {"shop": {"status": "operational", "health": "fine"}}),
         ("targets", {"shop": {"status": "operational", "checked_at": 7}}),
@@ -100,7 +103,17 @@ def test_a_part_that_is_wrong_is_left_out_and_named_and_the_rest_stands(part: st
     usual = peer_answer.read(told(NOW))
     assert found.unread == (part,)
     assert getattr(found, part) == getattr(PeerAnswer("astra"), part)
-    for other in ("id", "time", "overdue", "targets", "undelivered", "undelivered_s", "delivery_failed", "silences"):
+    for other in (
+        "id",
+        "time",
+        "overdue",
+        "crashed",
+        "targets",
+        "undelivered",
+        "undelivered_s",
+        "delivery_failed",
+        "silences",
+    ):
         if other != part:
             assert getattr(found, other) == getattr(usual, other)
     assert peer_answer.read(peer_answer.written(found)).unread == found.unread

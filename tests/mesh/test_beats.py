@@ -298,6 +298,7 @@ def remarks(answer: PeerAnswer | None, ids: dict[str, str | None] | None = None,
             ["it has the same instance id as luna: instance_id was copied"],
         ),
         (remarks(replace(WELL, id=None)), ["it has no instance id"]),
+        (remarks(replace(WELL, crashed=("the run of 06:00 never ended",))), ["it says: the run of 06:00 never ended"]),
         (remarks(replace(WELL, overdue=("dns", "tls"))), ["its checks are overdue: dns, tls"]),
         (
             remarks(replace(WELL, undelivered=3, undelivered_s=7200)),

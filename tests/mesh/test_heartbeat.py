@@ -125,6 +125,7 @@ def test_the_peers_answer_is_what_is_shown_of_it(mesh: Mesh, peer: WebServer) ->
         "id": ASTRA,
         "version": "9.9",
         "overdue": [],
+        "crashed": [],
         "targets": {"shop": "error", "blog": "operational"},
         "remarks": ["it runs PoM 9.9, this is 0.1.0"],
     }
