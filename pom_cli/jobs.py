@@ -11,6 +11,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Key, Past, Verdict
 from pom_cli.net import pool
 from pom_cli.store import results
+from pom_cli.store.progress import NOWHERE, Progress
 from pom_cli.store.results import Stored
 from pom_cli.store.spare import Database
 from pom_cli.text import clean
@@ -25,6 +26,17 @@ class Job:
     target: Target
     kind: str
     check: Check
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.target.name, self.kind
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is left of a look whose process did not live to tell: why."""
+
+    why: str
 
 
 Look = tuple[Job, Any]
@@ -47,8 +59,8 @@ def due(config: Config, jobs: Sequence[Job], database: Database, now: datetime) 
     wanted = [job for job in jobs if not missed.isdisjoint(_keys(job)) or _is_due(job, known, now)]
     if not missed or not any(job.kind == "health" for job in wanted):
         return wanted
-    asked = {(job.target.name, job.kind) for job in jobs}
-    others = [job for job in jobs_of(config.targets.values(), checks.KINDS) if (job.target.name, job.kind) not in asked]
+    asked = {job.key for job in jobs}
+    others = [job for job in jobs_of(config.targets.values(), checks.KINDS) if job.key not in asked]
     return wanted + [job for job in others if not missed.isdisjoint(_keys(job))]
 
 
@@ -63,15 +75,19 @@ def _is_due(job: Job, known: Mapping[Key, Stored], now: datetime) -> bool:
     return len(fresh) < len(seen) or not all(fresh)
 
 
-def look(jobs: Sequence[Job]) -> list[Look]:
+def look(jobs: Sequence[Job], progress: Progress = NOWHERE) -> list[Look]:
     """Every job's observation: plain data, an Overdue or an exception. In the jobs' own order."""
-    seen = pool.each(jobs, _look, lambda job: job.check.settings.budget)
+    seen = pool.each(jobs, partial(_look, progress=progress), lambda job: job.check.settings.budget)
     order = {id(job): number for number, job in enumerate(jobs)}
     return sorted(seen, key=lambda one: order[id(one[0])])
 
 
-def _look(job: Job) -> Any:
-    return checks.load(job.kind).look(job.check.settings)
+def _look(job: Job, progress: Progress) -> Any:
+    progress.begin(job.key)
+    try:
+        return checks.load(job.kind).look(job.check.settings)
+    finally:
+        progress.end(job.key)
 
 
 def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
@@ -79,7 +95,7 @@ def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     job, seen = one
     if isinstance(seen, pool.Overdue):
         return _untold(job, f"the look did not end within {seen.seconds:g} s", answered=False)
-    if isinstance(seen, Exception):
+    if isinstance(seen, Exception | Lost):
         return _fault(job, seen)
     try:
         return checks.load(job.kind).judge(seen, job.check.settings, past, now)
@@ -95,7 +111,8 @@ def _untold(job: Job, why: str, answered: bool, detail: Mapping[str, Any] | None
     return [Finding(subject, UNKNOWN, why, verdicts, detail=detail or {}, answered=answered) for subject in subjects]
 
 
-def _fault(job: Job, error: Exception) -> list[Finding]:
+def _fault(job: Job, error: Exception | Lost) -> list[Finding]:
     """What a bug of ours leaves: it says nothing of the target, not even that it is silent."""
-    told = clean(f"PoM itself failed in {job.kind} of {job.target.name}: {type(error).__name__}: {error}")
-    return _untold(job, told, answered=True, detail={"fault": told})
+    what = error.why if isinstance(error, Lost) else f"{type(error).__name__}: {error}"
+    told = clean(f"PoM itself failed in {job.kind} of {job.target.name}: {what}")
+    return _untold(job, what if isinstance(error, Lost) else told, answered=True, detail={"fault": told})

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pom_cli import checks
+from pom_cli import checks, isolation
 from pom_cli.alerting import config_broken, cover
 from pom_cli.alerting import offline as evidence
 from pom_cli.alerting.announce import Case, settle
@@ -22,11 +22,12 @@ from pom_cli.config import Config
 from pom_cli.config.silences import Quiet, silenced
 from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
-from pom_cli.jobs import Job, Look, judge, look
+from pom_cli.jobs import Job, Look, Lost, judge
 from pom_cli.mesh import vantage
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice
-from pom_cli.store import results, runs
+from pom_cli.store import crashes, results
 from pom_cli.store import silences as silence_rows
+from pom_cli.store.recording import Recording, recorded
 from pom_cli.store.results import Record, Stored
 from pom_cli.store.spare import Database
 from pom_cli.times import ticking
@@ -71,17 +72,16 @@ def run(
     """One run over these jobs: look, weigh, record and decide in one transaction, deliver."""
     clock = ticking(now)
     kinds = tuple(dict.fromkeys(job.kind for job in jobs))
-    run_id = database.write(partial(runs.begin, command=command, kinds=kinds, now=now))
-    glances = _glances(look(jobs), now)
-    glances += _glances(look(_second_thoughts(glances, config.targets)), now)
-    network = _weigh(config, glances, database)
-    network = vantage.ask(config, network, _health(glances), database, now)
-    seen = [one for one, _ in glances]
-    found, notices = database.write(partial(record, config=config, seen=seen, network=network, now=now))
-    report = deliver(config, database, clock, console)
-    done = Report(found, notices + report.notices, report.undelivered, faults(found) + report.faults)
-    database.write(partial(runs.end, run=run_id, command=command, kinds=kinds, started_at=now, outcome=outcome(done),
-                           now=clock()))  # fmt: skip
+    with recorded(database, command, kinds, now, clock) as recording:
+        seen = _looks(config, jobs, recording, now)
+        network = _weigh(config, seen, database)
+        network = vantage.ask(config, network, _health(seen), database, now)
+        observed = [one for one, _ in seen]
+        found, notices = database.write(partial(record, config=config, seen=observed, network=network, now=now))
+        report = deliver(config, database, clock, console)
+        own = faults(found) + recording.crashed + report.faults
+        done = Report(found, notices + report.notices, report.undelivered, own)
+        recording.outcome = outcome(done)
     return done
 
 
@@ -92,9 +92,22 @@ def outcome(report: Report) -> str:
     return "; ".join([told, *report.faults])
 
 
-def _glances(seen: Sequence[Look], now: datetime) -> list[Glance]:
-    """Each look with what it gives by itself: enough to see whether anything answered, before the past is asked."""
-    return [(one, judge(one, {}, now)) for one in seen]
+def _looks(config: Config, jobs: Sequence[Job], recording: Recording, now: datetime) -> list[Glance]:
+    """All that this run looks at, with what each look gives by itself: does anything answer, before the past is asked.
+
+    What kills a run may be the judging of what was seen, so that is noted like a look.
+    """
+
+    def glances(wanted: Sequence[Job]) -> list[Glance]:
+        found = []
+        for one in isolation.look(wanted, recording.deadly, now, recording.progress):
+            recording.progress.begin(one[0].key)
+            found.append((one, judge(one, {}, now)))
+            recording.progress.end(one[0].key)
+        return found
+
+    first = glances(jobs)
+    return first + glances(_second_thoughts(first, config.targets))
 
 
 def _second_thoughts(glances: Sequence[Glance], targets: Mapping[str, Target]) -> list[Job]:
@@ -142,6 +155,7 @@ def record(
     db: sqlite3.Connection, config: Config, seen: Sequence[Look], network: Network, now: datetime
 ) -> tuple[list[Result], list[Notice]]:
     """Judge against what is stored, store it, decide what to say. All in the caller's transaction."""
+    crashes.acquit(db, [job.key for job, observed in seen if not isinstance(observed, Lost)])
     stored = results.load(db, {job.kind for job, _ in seen} | {"health"})
     records = [one for look_ in seen for one in _records(db, look_, stored, network, now)]
     results.record(db, [one for _, one in records], stored, now)

@@ -48,7 +48,9 @@ def _show(report: "Report", as_json: bool) -> None:
         click.echo(render.peer_line(peer))
     if report.overdue:
         click.echo(f"overdue: {report.overdue_summary}")
-    if not report.peers and not report.overdue:
+    for line in report.crashed:
+        click.echo(line)
+    if not report.peers and not report.overdue and not report.crashed:
         click.echo("no peers configured; own checks run")
     for notice in report.notices:
         click.echo(render.notice_line(notice))
@@ -60,6 +62,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
     return {
         "peers": report.peers,
         "overdue": report.overdue,
+        "crashed": list(report.crashed),
         "notices": [notice.as_json() for notice in report.notices],
         "undelivered": report.undelivered,
     }

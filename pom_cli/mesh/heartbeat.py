@@ -26,10 +26,11 @@ from pom_cli.mesh.beats import PeerState, from_row, to_row
 from pom_cli.mesh.peering import Asked
 from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence
 from pom_cli.store import alerts as alert_rows
+from pom_cli.store import crashes
 from pom_cli.store import peers as rows
-from pom_cli.store import runs
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.peers import OwnBeats
+from pom_cli.store.recording import recorded
 from pom_cli.store.spare import Database
 from pom_cli.text import listed
 from pom_cli.times import ticking
@@ -49,26 +50,28 @@ class Report:
     undelivered: int = 0
     faults: tuple[str, ...] = ()
     overdue_summary: str = ""
+    crashed: tuple[str, ...] = ()  # this instance's own runs that never ended
 
 
 def run(config: Config, database: Database, now: datetime, console: str = "stdout") -> Report:
     """One heartbeat at `now`."""
     clock = ticking(now)
-    number = database.write(partial(runs.begin, command=COMMAND, kinds=(), now=now))
-    own, faults = _identity(config)
-    asked = peering.ask(config.peers.values(), config.secrets, clock, ASK_S)
-    held = _held(config, database, asked, now)
-    network = _returned(config, database)
-    found = database.write(partial(record, config=config, asked=asked, held=held, network=network, own=own, now=now))
-    sent = deliver(config, database, clock, console)
-    done = replace(
-        found,
-        notices=found.notices + sent.notices,
-        undelivered=sent.undelivered,
-        faults=faults + asked.faults + sent.faults,
-    )
-    database.write(partial(runs.end, run=number, command=COMMAND, kinds=(), started_at=now, outcome=outcome(done),
-                           now=clock()))  # fmt: skip
+    with recorded(database, COMMAND, (), now, clock) as recording:
+        own, faults = _identity(config)
+        asked = peering.ask(config.peers.values(), config.secrets, clock, ASK_S)
+        held = _held(config, database, asked, now)
+        network = _returned(config, database)
+        found = database.write(
+            partial(record, config=config, asked=asked, held=held, network=network, own=own, now=now)
+        )
+        sent = deliver(config, database, clock, console)
+        done = replace(
+            found,
+            notices=found.notices + sent.notices,
+            undelivered=sent.undelivered,
+            faults=faults + recording.crashed + asked.faults + sent.faults,
+        )
+        recording.outcome = outcome(done)
     return done
 
 
@@ -141,13 +144,15 @@ def record(
     rows.save_own(db, beats)
     silence_rows.merge(db, _taken_over(config, asked, own))
     looks = overdue.looks(db, config)
+    crashed = crashes.lines(db, config.instance.data_dir, now)
     late = [look for look in looks if overdue.is_overdue(look, now)]
     cases = [*config_broken.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
     cases += [Case(one) for one in offline.conditions(network, (), False)]
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),
-        well=not late and _all_well(config, states, own),
+        crashed=tuple(crashed),
+        well=not late and not crashed and _all_well(config, states, own),
         notices=settle(db, cases, config, now),
         overdue_summary=overdue.summary(late, now),
     )

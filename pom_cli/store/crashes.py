@@ -11,7 +11,7 @@ from pom_cli.times import from_ms, local, to_ms
 
 KEPT = timedelta(days=1)  # how long a crash is shown that no later run has made good
 LONGEST = timedelta(hours=1)  # no run takes so long: one that has no file counts as dead after it
-DEADLY = 2  # runs in a row that died during a look: the next ones make it in a process of its own
+DEADLY = 2  # runs in a row that died during a look: the next ones make it in a separate process
 _SHOWN = 3
 
 

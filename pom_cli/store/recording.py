@@ -18,7 +18,7 @@ class Recording:
 
     progress: Progress
     crashed: tuple[str, ...]  # a line for each run that this one was the first to find dead
-    deadly: frozenset[Look]  # the looks to make in a process of their own
+    deadly: frozenset[Look]  # the looks to make in separate processes
     outcome: str = ""
 
 
