@@ -4,7 +4,6 @@
 """
 
 import os
-import pickle
 import sys
 import time
 from collections.abc import Collection, Sequence
@@ -40,6 +39,7 @@ def _apart(jobs: Sequence[Job], now: datetime) -> list[Look]:
 
 
 def _alone(job: Job, now: datetime, end: float) -> Any:
+    import pickle
     import subprocess
 
     limit = min(job.check.settings.budget + START_S, end - time.monotonic())
@@ -63,6 +63,8 @@ def _alone(job: Job, now: datetime, end: float) -> Any:
 
 def main() -> None:
     """Look and judge, since either may be what kills; then hand over what was seen."""
+    import pickle
+
     job, now = pickle.load(sys.stdin.buffer)  # noqa: S301 - from this very program
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)  # nothing that is printed meanwhile gets into the answer

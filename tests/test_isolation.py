@@ -30,6 +30,7 @@ def told(seen: list[Look], scene: Scene) -> dict[str, list[tuple[str, str, str]]
 
 
 def test_every_kind_is_seen_alike(scene: Scene) -> None:
+    scene.configure(scene.toml.replace('timeout = "2s"', 'timeout = "40s"'))
     here = looks.look(looks.jobs_of(scene.config.targets.values(), EVERY))
     assert told(apart(scene), scene) == told(here, scene)
 
