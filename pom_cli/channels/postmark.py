@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
-from pom_cli.channels.request import Answer, Request, Unanswered, ask
+from pom_cli.channels.request import Answer, Request, Unanswered, ask, open_session
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
 from pom_cli.net.net import Deadline
@@ -84,11 +84,9 @@ def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, ti
     if not _TOKEN.fullmatch(secret):
         error = f"{SECRET} is not a token" if secret else f"{SECRET} is not set"
         return [Outcome(mail.id, error=error, permanent=True, unsure=mail.unsure) for mail in mails]
-    import requests
-
     fresh = [mail for mail in mails if not mail.unsure]
     doubtful = [mail for mail in mails if mail.unsure]
-    with requests.Session() as session:
+    with open_session() as session:
         line = _Line(session, settings, sender, secret, Deadline.after(timeout))
         half = replace(line, deadline=Deadline.after(timeout / 2))
         outcomes = [one for group in _groups(doubtful, _LOOK_UPS) for one in _resume(group, half)]
@@ -104,9 +102,7 @@ def probe(settings: Settings, secret: str, timeout: float) -> str:
     """
     if not _TOKEN.fullmatch(secret):
         return f"{SECRET} is not a token" if secret else f"{SECRET} is not set"
-    import requests
-
-    with requests.Session() as session:
+    with open_session() as session:
         line = _Line(session, settings, "", secret, Deadline.after(timeout))
         answer = _ask("GET", "/server", {}, None, line)
         if isinstance(answer, _Fault):

@@ -46,12 +46,25 @@ class Unanswered:
     arrived: bool  # the request may have arrived all the same
 
 
+def open_session() -> "requests.Session":
+    """A Session that takes proxies from the environment, and never a user or password from ~/.netrc."""
+    import requests
+
+    made = requests.Session()
+    made.auth = _as_it_is  # where there is any, requests looks for no other
+    return made
+
+
+def _as_it_is(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+    return request
+
+
 def ask(session: "requests.Session", request: Request, deadline: Deadline) -> Answer | Unanswered:
     """Send it, follow no redirect, and have the whole answer by the deadline or none.
 
     requests' timeout holds for each read alone and not for the name's resolution: hence the thread, a daemon because
     a pool's would be waited for at exit. One that is abandoned may yet send (a name that resolves late), so that its
-    request is never taken for "not sent".
+    request is never mistaken for "not sent".
     """
     try:
         left = deadline.remaining()

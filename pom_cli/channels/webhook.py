@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pom_cli.channels.request import Answer, Request, Unanswered, ask
+from pom_cli.channels.request import Answer, Request, Unanswered, ask, open_session
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
 from pom_cli.net.net import Deadline
@@ -50,11 +50,9 @@ def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, ti
     """
     if not settings.url:
         return [Outcome(mail.id, error="webhook: no url is configured", permanent=True) for mail in mails]
-    import requests
-
     deadline = Deadline.after(timeout)
     outcomes: list[Outcome] = []
-    with requests.Session() as session:
+    with open_session() as session:
         for mail in mails:
             held = outcomes[-1] if outcomes and outcomes[-1].retry_after_s else None
             if held:  # asked to wait: the rest waits too

@@ -1,5 +1,7 @@
 import socket
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import requests
@@ -7,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_server import CLOSE, RESET, WebServer, answer, drip, endless, head
 
+from pom_cli.channels import postmark, webhook
 from pom_cli.channels.request import Answer, Request, Unanswered, _seconds, ask
+from pom_cli.model import Mail, Outcome
+from pom_cli.net import http
 from pom_cli.net.net import Deadline
+
+MAIL = Mail("0f8c-1", "ops@example.com", "[PoM a] shop", "down\n", {"instance": "a", "notices": []})
 
 
 def fetch(url: str, limit: int = 1000, seconds: float = 10) -> Answer | Unanswered:
@@ -87,3 +94,69 @@ def test_retry_after_is_read_in_seconds(header: str, seconds: int | None) -> Non
 @given(st.text())
 def test_retry_after_is_never_more_than_an_hour_whatever_it_says(header: str) -> None:
     assert (_seconds(header) or 0) in range(3601)
+
+
+class TestWhatTheEnvironmentMayDecide:
+    """For each way out over HTTP: `~/.netrc` nothing, the proxy variables which way it goes."""
+
+    @pytest.fixture(params=["webhook", "postmark"])
+    def send(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Outcome]:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+
+        def to(url: str) -> Outcome:
+            if request.param == "webhook":
+                return webhook.send([MAIL], webhook.Settings(url), "pom@example.com", "", 5)[0]
+            return postmark.send([MAIL], postmark.Settings(url=url), "pom@example.com", "token", 5)[0]
+
+        return to
+
+    @pytest.mark.parametrize("variable", ["HOME", "NETRC"])
+    def test_no_password_of_netrc_is_sent(
+        self, send: Callable[[str], Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    ) -> None:
+        netrc = tmp_path / ".netrc"
+        netrc.write_text("machine 127.0.0.1 login ada password hush\ndefault login ada password hush\n")
+        netrc.chmod(0o600)
+        monkeypatch.setenv(variable, str(tmp_path if variable == "HOME" else netrc))
+        with WebServer() as server:
+            send(server.url())
+        assert server.requests
+        assert [request for request in server.requests if "authorization" in request.headers] == []
+
+    def test_a_proxy_of_the_environment_is_used(
+        self, send: Callable[[str], Outcome], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with WebServer() as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url())
+            send("http://mail.example.com")
+        assert [path.startswith("http://mail.example.com/") for path in proxy.paths()] == [True]
+
+    def test_a_host_that_no_proxy_names_is_asked_directly(
+        self, send: Callable[[str], Outcome], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        with WebServer() as server:
+            send(server.url())
+        assert server.requests
+
+    def test_a_proxy_that_is_not_there_is_certain_not_to_have_passed_it_on(
+        self, send: Callable[[str], Outcome], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            monkeypatch.setenv("HTTP_PROXY", f"http://ada:hush@127.0.0.1:{listener.getsockname()[1]}")
+        outcome = send("http://mail.example.com")
+        assert outcome.error and outcome.error.endswith("connection refused")
+        assert (outcome.unsure, "hush" in outcome.error) == (False, False)
+
+
+def test_a_check_takes_no_proxy_and_no_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("default login ada password hush\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with WebServer() as server:
+        server.on("/", answer(200))
+        assert http.fetch(server.url(), {}, Deadline.after(5)).status == 200
+    assert "authorization" not in server.requests[0].headers
