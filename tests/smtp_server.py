@@ -48,6 +48,7 @@ class SmtpServer:
     certificate: Path | None = None  # key and chain: STARTTLS is offered, or with `implicit` TLS comes first
     implicit: bool = False
     login: tuple[str, str] | None = None
+    mechanisms: str = "PLAIN"
     answers: dict[str, list[str]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -105,6 +106,11 @@ class SmtpServer:
             self._open.discard(sock)
 
 
+def path_of(argument: str) -> str:
+    """What follows `FROM:<` or `TO:<`, in whatever case (RFC 5321, 2.4): Python 3.13 writes them in lower case."""
+    return argument.partition(":")[2].removeprefix("<")
+
+
 class _Session:
     """One connection."""
 
@@ -126,8 +132,8 @@ class _Session:
                 return
             while line := self.file.readline():  # of a new file, once it is encrypted
                 text = line.decode("utf-8", "replace").strip()
-                self.server.commands.append(text)
                 verb, _, argument = text.partition(" ")
+                self.server.commands.append(f"{verb.upper()} {argument}".strip())
                 if not self.handle(verb.upper(), argument):
                     return
         finally:
@@ -143,9 +149,9 @@ class _Session:
         if verb == "DATA":
             return self.data()
         if verb == "MAIL":
-            self.sender, _, self.options = argument.removeprefix("FROM:").removeprefix("<").partition(">")
+            self.sender, _, self.options = path_of(argument).partition(">")
             self.recipients = []
-        recipient = argument.removeprefix("TO:").strip("<>")
+        recipient = path_of(argument).removesuffix(">")
         code = self.reply(verb, recipient if verb == "RCPT" else "", USUAL.get(verb, "502 5.5.2 What?"))
         if verb == "RCPT" and code in (250, 251):
             self.recipients.append(recipient)
@@ -157,7 +163,7 @@ class _Session:
         encrypted = isinstance(self.sock, ssl.SSLSocket)
         offers = [*self.server.offers]
         offers += ["STARTTLS"] if self.server.certificate and not encrypted else []
-        offers += ["AUTH PLAIN"] if self.server.login else []
+        offers += [f"AUTH {self.server.mechanisms}"] if self.server.login else []
         lines = ["stand-in", *offers]
         return "\n".join(f"250{' ' if line is lines[-1] else '-'}{line}" for line in lines)
 

@@ -379,8 +379,8 @@ class TestWarnings:
             (f'[alerts]\nto = ["a@example.com"]\nchannels = ["smtp"]\n'
              f'smtp = {{ host = "mail.example.com", username = "pom" }}\n{SHOP}',
              [f"alerts.channels: 'smtp' needs POM_SMTP_PASSWORD, which {ABSENT}",
-              "alerts.smtp.starttls: false lets the password go to 'mail.example.com' unencrypted; "
-              "true would encrypt it, or port = 465"]),
+              "alerts.smtp.starttls: nothing is sent while it is false: the password would go to 'mail.example.com' "
+              "unencrypted; true would encrypt it, or port = 465"]),
             (f'[alerts]\nto = ["a@example.com"]\nchannels = ["postmark"]\n'
              f'postmark = {{ url = "http://mail.example.com" }}\n{SHOP}',
              [f"alerts.channels: 'postmark' needs POM_POSTMARK_TOKEN, which {ABSENT}",
@@ -399,6 +399,22 @@ class TestWarnings:
     )  # fmt: skip
     def test_what_works_but_not_as_meant_is_a_warning(self, text: str, warnings: list[str]) -> None:
         assert list(parse(text).warnings) == warnings
+
+    @pytest.mark.parametrize(
+        ("given", "sender"),
+        [
+            ("PoM, the monitor <pom@example.com>", '"PoM, the monitor" <pom@example.com>'),
+            ("PoM <pom@bücher.example>", "PoM <pom@xn--bcher-kva.example>"),
+            ("pom@example.com", "pom@example.com"),
+        ],
+    )
+    def test_addresses_are_held_as_every_channel_sends_them(self, given: str, sender: str) -> None:
+        loaded = parse(f"[alerts]\nto = [\"ops@faß.example\"]\nfrom = '{given}'\n{SHOP}")
+        assert (loaded.alerts.to, loaded.alerts.sender) == (("ops@xn--fa-hia.example",), sender)
+        assert (
+            loaded.effective["alerts"] | {"to": ["ops@xn--fa-hia.example"], "from": sender}
+            == loaded.effective["alerts"]
+        )
 
     def test_a_secret_that_may_be_in_an_unreadable_file_is_told_so(self, tmp_path: Path) -> None:
         (tmp_path / "env").mkdir()

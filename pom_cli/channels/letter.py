@@ -2,51 +2,53 @@
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pom_cli.model import Mail
 from pom_cli.text import clean, printable
+from pom_cli.toml.mailbox import Mailbox, mailbox
 
-if TYPE_CHECKING:
-    from email.headerregistry import Address
-
-# Neither quoted local parts nor address literals: nobody has them, and each is a way to say more than an address.
-_BARE = re.compile(r"([^\s@<>()\[\],;:\\\"]+)@([\w-]+(?:\.[\w-]+)*)")
+_LONG = 60  # characters that still go on one line with a header's name, or an address
 
 
-def letter(mail: Mail, sender: str, now: datetime, international: bool = False) -> bytes:
-    """Lines that end in CRLF, the last one too; all ASCII, but for addresses beyond it where `international`.
+def letter(mail: Mail, sender: str, now: datetime) -> bytes:
+    """Lines that end in CRLF, the last one too; all ASCII but for local parts of addresses beyond it (RFC 6532).
 
-    What could add another header is cleaned out of the subject, and makes an address none. Raises ValueError where
-    the sender or the recipient is no address.
+    What could add another header is cleaned out of the subject, and makes an address invalid. Raises ValueError where
+    the sender or the recipient is not an address.
     """
     from email import policy
     from email.message import EmailMessage
     from email.utils import format_datetime
 
-    message = EmailMessage((policy.SMTPUTF8 if international else policy.SMTP).clone(cte_type="7bit"))
-    message["From"] = _parsed(sender)
-    message["To"] = _parsed(mail.recipient)
-    message["Subject"] = clean(mail.subject, 500)
-    message["Date"] = format_datetime(now)
-    # The same for every try, so that a mail that arrives twice is seen once.
-    message["Message-ID"] = f"<pom-{re.sub('[^A-Za-z0-9]', '-', mail.id)}@{_parsed(sender).domain}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice shall answer
-    message.set_content(printable(mail.body) + "\n")
-    return message.as_bytes()
+    origin = mailbox(sender)
+    # Not EmailMessage's headers: it folds a name without its quotes, and a subject with a blank more than it had.
+    headers = {
+        "From": _written(origin),
+        "To": _written(mailbox(mail.recipient)),
+        "Subject": _encoded(clean(mail.subject, 500)),
+        "Date": format_datetime(now),
+        # The same for every try, so that a mail that arrives twice is seen once.
+        "Message-ID": f"<pom-{re.sub('[^A-Za-z0-9]', '-', mail.id)}@{origin.domain}>",
+        "Auto-Submitted": "auto-generated",  # RFC 3834: nobody's holiday notice shall answer
+    }
+    content = EmailMessage(policy.SMTP.clone(cte_type="7bit"))
+    content.set_content(printable(mail.body) + "\n")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + content.as_bytes()
 
 
-def address(text: str) -> str:
-    """The bare address of `Name <address>`, for the envelope. Raises ValueError where it is none."""
-    return _parsed(text).addr_spec
+def _written(box: Mailbox) -> str:
+    short = len(box.name) <= _LONG and _is_plain(box.name)
+    return str(box) if short else f"{_encoded(box.name, plain=False)} <{box.address}>"
 
 
-def _parsed(text: str) -> "Address":
-    # The library's own reader of addresses raises IndexError for some of what is none; it is given only what is one.
-    from email.headerregistry import Address
+def _encoded(text: str, plain: bool = True) -> str:
+    """Folded, and beyond ASCII as encoded words (RFC 2047), so that exactly this text is read."""
+    from email.header import Header
 
-    name, _, bare = text.removesuffix(">").rpartition("<")
-    match = _BARE.fullmatch(bare)
-    if not match or not text.isprintable():
-        raise ValueError(f"{clean(text, 80)!r} is not an address")
-    return Address(name.strip().strip('"'), match[1], match[2])
+    charset = "us-ascii" if plain and _is_plain(text) else "utf-8"
+    return Header(text, charset, header_name="Auto-Submitted").encode(linesep="\r\n")
+
+
+def _is_plain(text: str) -> bool:
+    """Is it read as it is written: no encoded word from outside, and no word that is too long to fold around."""
+    return text.isascii() and "=?" not in text and max(map(len, text.split()), default=0) <= _LONG

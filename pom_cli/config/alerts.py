@@ -8,12 +8,11 @@ from pom_cli import channels
 from pom_cli.frozen import dataclass
 from pom_cli.times import duration
 from pom_cli.toml.address import is_loopback, origin
+from pom_cli.toml.mailbox import mailbox
 from pom_cli.toml.secrets import Secrets
-from pom_cli.toml.table import Table, matching, shown
+from pom_cli.toml.table import Table, shown
 
 TABLES = tuple(name for name in channels.CHANNELS if name != "console")
-_ADDRESS = r"[^\s@<>,;]+@[^\s@<>,;]+"
-_SENDER = rf"{_ADDRESS}|[^<>@]*<{_ADDRESS}>"
 _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
 
 
@@ -31,8 +30,11 @@ class Alerts:
 
 
 def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
-    to = table.items("to", (), matching(_ADDRESS), 'a list of addresses like "ops@example.com"')
-    sender = table.matching("from", to[0] if to else "", _SENDER, "an address like pom@example.com")
+    to = table.items("to", (), _recipient, 'a list of addresses like "ops@example.com"')
+    sender = table.read(
+        "from", to[0] if to else "", lambda value: str(mailbox(value)), "an address like pom@example.com"
+    )
+    table.effective |= {"to": list(to)} | ({"from": sender} if sender else {})  # as they go over the wire
     cooldown = table.duration("cooldown", timedelta(minutes=5), "5m", low="0s", high="30d")
     remind = table.read("remind", _REMIND, _rising, 'a rising list of durations like ["1h", "6h", "24h"]')
     usual = ("postmark",) if known.get("POM_POSTMARK_TOKEN") and to else ("console",)
@@ -54,6 +56,13 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
             table.table(name)
     table.finish()
     return alerts
+
+
+def _recipient(value: Any) -> str:
+    found = mailbox(value)
+    if found.name:
+        raise ValueError("a recipient is a bare address")
+    return found.address
 
 
 def _rising(value: Any) -> tuple[timedelta, ...]:
@@ -96,10 +105,10 @@ def _in_the_clear(alerts: Alerts, table: Table) -> list[str]:
     """Where a secret would go over a network unencrypted."""
     told = []
     smtp, postmark = (alerts.settings.get(name) if name in alerts.channels else None for name in ("smtp", "postmark"))
-    if smtp and smtp.username and not smtp.encrypted and not is_loopback(smtp.host):
+    if smtp and smtp.exposes_password:
         told.append(
-            f"{table.at('smtp')}.starttls: false lets the password go to {shown(smtp.host)} unencrypted; "
-            "true would encrypt it, or port = 465"
+            f"{table.at('smtp')}.starttls: nothing is sent while it is false: the password would go to "
+            f"{shown(smtp.host)} unencrypted; true would encrypt it, or port = 465"
         )
     if postmark:
         scheme, host, _ = origin(postmark.url)

@@ -1,3 +1,4 @@
+import base64
 import socket
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -13,6 +14,12 @@ from pom_cli.model import Mail, Outcome
 from pom_cli.toml.table import Table
 
 PASSWORD = "hunter2-secret"
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 STAGES = ["CONNECT", "EHLO", "RSET", "MAIL", "RCPT", "DATA", "DOT"]
 
 
@@ -134,11 +141,22 @@ def test_a_reply_that_makes_no_sense_passes_and_is_never_taken_for_a_no(stage: s
     assert (outcome.permanent, outcome.unsure) == (False, stage == "DOT")
 
 
-@pytest.mark.parametrize("greeting", ["554 No service here", "421 4.3.2 Busy"])
-def test_a_server_that_is_not_in_service_is_a_passing_fault(greeting: str) -> None:
-    with SmtpServer(answers={"CONNECT": [greeting]}) as server:
-        outcomes = send(server, mail(1), mail(2))
-    assert {(o.error, o.permanent, o.unsure) for o in outcomes} == {(f"127.0.0.1: {greeting}", False, False)}
+@pytest.mark.parametrize(("code", "permanent"), [(554, True), (421, False), (454, False)])
+@pytest.mark.parametrize("stage", ["CONNECT", "EHLO", "STARTTLS", "AUTH"])
+def test_a_no_before_the_first_mail_is_for_all_of_them_and_permanent_where_it_says_so(
+    stage: str, code: int, permanent: bool, trusted: Path
+) -> None:
+    no = f"{code} 5.7.1 not you"
+    with SmtpServer(certificate=trusted, login=("pom", PASSWORD), answers={stage: [no]}) as server:
+        outcomes = send(server, mail(1), mail(2), host="localhost", starttls=True, username="pom", password=PASSWORD)
+    says = f"localhost: {'login refused: ' if stage == 'AUTH' else ''}{no}"
+    assert {(o.error, o.permanent, o.unsure) for o in outcomes} == {(says, permanent, False)}
+    assert (server.received, server.connections) == ([], 1)
+
+
+def test_an_old_server_that_refuses_helo_as_well_is_a_permanent_fault() -> None:
+    with SmtpServer(answers={"EHLO": ["502 5.5.2 What?"], "HELO": ["550 5.7.1 not you"]}) as server:
+        assert send(server, mail()) == [Outcome("0f8c-1", error="127.0.0.1: 550 5.7.1 not you", permanent=True)]
 
 
 def test_a_refused_connection_passes() -> None:
@@ -158,15 +176,54 @@ def test_a_login_is_made_where_a_user_is_named() -> None:
 def test_a_wrong_login_is_permanent_for_every_mail() -> None:
     with SmtpServer(login=("pom", "another")) as server:
         outcomes = send(server, mail(1), mail(2), username="pom", password=PASSWORD)
-    says = "login refused: 127.0.0.1: 535 5.7.8 Authentication credentials invalid"
+    says = "127.0.0.1: login refused: 535 5.7.8 Authentication credentials invalid"
     assert {(o.error, o.permanent) for o in outcomes} == {(says, True)}
     assert server.connections == 1
 
 
-def test_a_server_that_repeats_the_password_does_not_get_it_shown() -> None:
-    with SmtpServer(login=("pom", "another"), answers={"AUTH": [f"535 no user with {PASSWORD}"]}) as server:
+@pytest.mark.parametrize("echo", [PASSWORD, PASSWORD.upper(), b64(PASSWORD), b64(f"\0pom\0{PASSWORD}")])
+@pytest.mark.parametrize("stage", ["AUTH", "MAIL", "DOT"])
+@pytest.mark.parametrize("code", [235, 250, 535])
+def test_a_server_that_repeats_the_password_does_not_get_it_shown(stage: str, echo: str, code: int) -> None:
+    with SmtpServer(login=("pom", PASSWORD), answers={stage: [f"{code} no user with {echo}"]}) as server:
         [outcome] = send(server, mail(), username="pom", password=PASSWORD)
-    assert outcome.error == "login refused: 127.0.0.1: 535 no user with (hidden)"
+    if (stage, code) == ("AUTH", 535):
+        assert outcome.error and outcome.error.startswith("127.0.0.1: login refused: 535 no user with (hidden)")
+    assert echo.rstrip("=") not in repr(outcome)
+
+
+def test_a_way_to_log_in_that_the_server_offers_and_refuses_is_not_the_last_one_tried() -> None:
+    answers = {"AUTH": ["504 5.5.4 not really"]}
+    with SmtpServer(login=("pom", PASSWORD), mechanisms="CRAM-MD5 LOGIN PLAIN", answers=answers) as server:
+        answers["AUTH"].append("235 2.7.0 Welcome")
+        assert send(server, mail(), username="pom", password=PASSWORD)[0].provider_id
+    assert [command.split()[1] for command in server.commands if command.startswith("AUTH")] == ["PLAIN", "LOGIN"]
+
+
+def test_a_refused_login_after_which_the_server_hangs_up_is_permanent() -> None:
+    refused = "535 5.7.8 no"
+    with SmtpServer(login=("pom", ""), mechanisms="PLAIN LOGIN", answers={"AUTH": [refused, DROP]}) as server:
+        [outcome] = send(server, mail(), username="pom", password=PASSWORD)
+    assert outcome == Outcome("0f8c-1", error=f"127.0.0.1: login refused: {refused}", permanent=True)
+
+
+def test_a_challenge_that_cannot_be_read_passes() -> None:
+    with SmtpServer(login=("pom", ""), mechanisms="CRAM-MD5", answers={"AUTH": ["334 x"]}) as server:
+        [outcome] = send(server, mail(), username="pom", password=PASSWORD)
+    assert outcome.error and outcome.error.startswith("127.0.0.1: the login broke off: ")
+    assert not outcome.permanent
+
+
+def test_a_server_that_offers_no_way_to_log_in_that_is_known_is_a_permanent_fault() -> None:
+    with SmtpServer(login=("pom", PASSWORD), mechanisms="XOAUTH2") as server:
+        assert send(server, mail(), username="pom", password=PASSWORD)[0].permanent
+
+
+def test_a_password_does_not_cross_a_network_unencrypted() -> None:
+    settings = smtp.Settings("mail.example.com", 25, username="pom")
+    [outcome] = smtp.send([mail()], settings, "pom@example.com", PASSWORD, 5)
+    says = "mail.example.com: a password goes over TLS alone; set smtp.starttls = true"
+    assert outcome == Outcome("0f8c-1", error=says, permanent=True)
 
 
 def test_a_login_that_cannot_be_checked_just_now_passes() -> None:
@@ -187,7 +244,7 @@ def test_a_password_that_cannot_be_used_is_a_permanent_fault(password: str) -> N
     with SmtpServer(login=("pom", PASSWORD)) as server:
         [outcome] = send(server, mail(), username="pom", password=password)
     assert outcome.permanent
-    assert outcome.error and outcome.error.startswith("POM_SMTP_PASSWORD ")
+    assert outcome.error and outcome.error.startswith("127.0.0.1: POM_SMTP_PASSWORD ")
     assert server.connections == 0
 
 
@@ -217,6 +274,37 @@ def test_a_server_that_takes_starttls_back_gets_no_mail_in_the_clear() -> None:
         outcomes = send(server, mail(1), mail(2), starttls=True)
     says = "127.0.0.1: STARTTLS is configured, and the server does not offer it"
     assert {(o.error, o.permanent) for o in outcomes} == {(says, True)}
+    assert server.received == []
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_an_internal_server_s_own_authority_is_trusted_where_ca_file_names_it(
+    tmp_path: Path, implicit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = authority("an internal one")
+    ca_file = str(private.write_public(tmp_path / "mail-ca.pem"))
+    certificate = issue(private).write(tmp_path / "server.pem")
+    with SmtpServer(certificate=certificate, implicit=implicit) as server:
+        monkeypatch.setattr(smtp, "IMPLICIT_TLS_PORT", server.port if implicit else 465)
+        refused, taken = (
+            send(server, mail(), host="localhost", starttls=True, ca_file=file)[0] for file in (None, ca_file)
+        )
+    assert refused.error and refused.error.startswith("localhost: certificate")
+    assert taken.provider_id
+    assert [message.encrypted for message in server.received] == [True]
+
+
+@pytest.mark.parametrize(("text", "says"), [(None, "no such file or directory"), ("", "no certificate or crl found")])
+def test_a_ca_file_that_is_gone_or_empty_is_told_and_gets_no_mail(
+    tmp_path: Path, trusted: Path, text: str | None, says: str
+) -> None:
+    ca_file = tmp_path / "mail-ca.pem"
+    if text is not None:
+        ca_file.write_text(text)
+    with SmtpServer(certificate=trusted) as server:
+        [outcome] = send(server, mail(), host="localhost", starttls=True, ca_file=str(ca_file))
+    assert outcome.error and outcome.error.startswith(f"localhost: ca_file {ca_file} cannot be used: ")
+    assert outcome.error.endswith(says)
     assert server.received == []
 
 
@@ -256,6 +344,15 @@ def test_an_address_beyond_ascii_is_delivered_where_the_server_takes_it() -> Non
     assert "To: jürgen@example.com\r\n".encode() in server.received[0].content
 
 
+def test_a_domain_beyond_ascii_needs_nothing_of_the_server() -> None:
+    with SmtpServer(offers=()) as server:
+        [outcome] = send(server, mail(recipient="ops@bücher.example"), sender="PoM <pom@faß.example>")
+    assert outcome.provider_id
+    [received] = server.received
+    assert (received.sender, received.recipients) == ("pom@xn--fa-hia.example", ("ops@xn--bcher-kva.example",))
+    assert b"To: ops@xn--bcher-kva.example\r\n" in received.content
+
+
 def test_an_address_beyond_ascii_is_given_up_where_it_does_not_and_the_others_are_not() -> None:
     with SmtpServer(offers=()) as server:
         first, second = send(server, mail(1, "jürgen@example.com"), mail(2))
@@ -282,10 +379,10 @@ def test_an_old_server_that_knows_only_helo_will_do() -> None:
 
 def test_the_config_has_a_server_with_defaults_and_an_empty_user() -> None:
     problems: list[str] = []
-    assert smtp.parse(Table({}, "alerts.smtp", problems)) == smtp.Settings("localhost", 25, False, "")
+    assert smtp.parse(Table({}, "alerts.smtp", problems)) == smtp.Settings("localhost", 25, False, "", None)
     table = Table({"host": "[::1]", "port": 587, "starttls": True, "username": ""}, "alerts.smtp", problems)
     assert smtp.parse(table) == smtp.Settings("::1", 587, True, "")
-    assert smtp.parse(Table({"host": "bücher.example"}, "", problems)).host == "xn--bcher-kva.example"
+    assert smtp.parse(Table({"host": "faß.example"}, "", problems)).host == "xn--fa-hia.example"
     assert problems == []
 
 
@@ -293,6 +390,11 @@ def test_the_config_has_a_server_with_defaults_and_an_empty_user() -> None:
     ("key", "value", "problem"),
     [
         ("host", "mail example", "alerts.smtp.host: 'mail example' is not a host name or an IP address"),
+        (
+            "ca_file",
+            "/none.pem",
+            "alerts.smtp.ca_file: '/none.pem' is not a file that can be read (No such file or directory)",
+        ),
         ("host", "", "alerts.smtp.host: '' is not a host name or an IP address"),
         ("port", 0, "alerts.smtp.port: 0 is not a whole number from 1 to 65535"),
         ("starttls", "yes", "alerts.smtp.starttls: 'yes' is not true or false"),
@@ -321,4 +423,4 @@ def test_a_probe_ends_in_time_and_says_what_is_wrong(answer: str) -> None:
 
 def test_a_probe_without_the_password_that_is_needed_says_so() -> None:
     settings = smtp.Settings(host="127.0.0.1", port=1, username="pom")
-    assert smtp.probe(settings, "", 1) == "POM_SMTP_PASSWORD is not set, and there is a username"
+    assert smtp.probe(settings, "", 1) == "127.0.0.1: POM_SMTP_PASSWORD is not set, and there is a username"

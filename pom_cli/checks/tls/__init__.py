@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site
 from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
+from pom_cli.toml.files import ca_file
 from pom_cli.toml.table import Table, host_port, idna
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def parse(table: Table, site: Site) -> Settings:
         hosts=tuple({subject(each): each for each in hosts}.values()),
         warn=table.duration("warn", timedelta(days=14), "14d"),
         verify=table.boolean("verify", True),
-        ca_file=_ca_file(table),
+        ca_file=ca_file(table),
         timeout_s=timeout.total_seconds(),
     )
 
@@ -192,19 +192,3 @@ def host(value: Any) -> Host:
     if ":" in name:
         ip_address(name)
     return idna(name).lower(), port
-
-
-def _ca_file(table: Table) -> str | None:
-    """The path, once it is sure that a certificate is in it; reading it in earnest is left to the first handshake."""
-    path = table.line("ca_file", "", "a file's path")
-    if not path or not table.files:
-        return path or None
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        table.problem("ca_file", f"a file that can be read ({error.strerror})")
-        return None
-    if b"BEGIN CERTIFICATE" not in text:
-        table.problem("ca_file", "a file with a certificate in PEM (no BEGIN CERTIFICATE in it)")
-        return None
-    return path
