@@ -4,8 +4,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
+from pom_cli.idn import to_ascii
 from pom_cli.text import clean
-from pom_cli.toml.address import http_url, idna
+from pom_cli.toml.address import http_url
 from pom_cli.toml.table import Table
 
 
@@ -33,7 +34,7 @@ def is_at(url: str, site: Site) -> bool:
     from pom_cli.net.exchange import DEFAULT_PORTS
 
     parts = urlsplit(url)
-    return (idna(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
+    return (to_ascii(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
 
 
 def headers(table: Table) -> dict[str, str]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site
 from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
+from pom_cli.idn import to_ascii
 from pom_cli.model import ERROR, OPERATIONAL, UNREACHABLE, Finding, Past, State, Status, Verdict
 from pom_cli.text import clean
-from pom_cli.toml.table import Table, host_port, idna
+from pom_cli.toml.table import Table, host_port
 
 if TYPE_CHECKING:
     from pom_cli.net.deadline import Deadline
@@ -124,7 +125,7 @@ def _address(value: Any) -> tuple[str, int]:
     host, number = host_port(value, 0)
     if not number:
         raise ValueError(value)
-    return idna(host).lower(), number
+    return to_ascii(host).lower(), number
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:

@@ -5,11 +5,12 @@ from contextlib import closing
 from dataclasses import replace
 from urllib.parse import SplitResult, quote, urljoin
 
+from pom_cli.idn import to_ascii
 from pom_cli.net.body import MAX_BODY
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.exchange import DEFAULT_PORTS, PLAIN, Answer, Origin, exchange, host_field, open_connection
 from pom_cli.text import clean
-from pom_cli.toml.table import idna, split_url
+from pom_cli.toml.table import split_url
 
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -57,7 +58,7 @@ def place(url: str) -> tuple[Origin, str]:
     parts = split_url(url)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError(url)
-    host = idna(parts.hostname)
+    host = to_ascii(parts.hostname)
     if not PLAIN.fullmatch(host):
         raise ValueError(url)
     return Origin(parts.scheme, host, parts.port or DEFAULT_PORTS[parts.scheme]), _request_path(parts)

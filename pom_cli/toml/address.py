@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from pom_cli.idn import to_ascii
 from pom_cli.text import one_line
 
 SSH = r"(?a)(?!-)[\w.@:%\[\]-]+"
@@ -76,7 +77,7 @@ def host(text: str) -> str:
         return bare.lower()
     if text == _PLACEHOLDER:
         return text
-    name = idna(text).lower()
+    name = to_ascii(text).lower()
     if len(name) > 253 or not _NAME.fullmatch(name):
         raise ValueError("not a host name")
     last = name.removesuffix(".").rpartition(".")[2]
@@ -86,13 +87,6 @@ def host(text: str) -> str:
 
         IPv4Address(name)
     return name
-
-
-def idna(name: str) -> str:
-    """The host name as it goes over the wire (IDNA, RFC 3490). Raises ValueError where no host can be called so."""
-    if name.isascii():
-        return name
-    return name.encode("idna").decode("ascii")
 
 
 def is_loopback(name: str) -> bool:

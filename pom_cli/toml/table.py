@@ -12,7 +12,6 @@ from pom_cli.times import duration
 # What others name next to Table; it lives in address.py.
 from pom_cli.toml.address import host_port as host_port
 from pom_cli.toml.address import http_url as http_url
-from pom_cli.toml.address import idna as idna
 from pom_cli.toml.address import split_url as split_url
 
 T = TypeVar("T")

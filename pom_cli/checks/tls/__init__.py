@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site
 from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
+from pom_cli.idn import to_ascii
 from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
 from pom_cli.toml.files import ca_file
-from pom_cli.toml.table import Table, host_port, idna
+from pom_cli.toml.table import Table, host_port
 
 if TYPE_CHECKING:
     from pom_cli.checks.tls.sights import Sight
@@ -191,4 +192,4 @@ def host(value: Any) -> Host:
     name, port = host_port(value, 443)
     if ":" in name:
         ip_address(name)
-    return idna(name).lower(), port
+    return to_ascii(name).lower(), port

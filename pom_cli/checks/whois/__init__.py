@@ -10,9 +10,10 @@ from pom_cli.checks.steps import Section, Step
 from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, startles
 from pom_cli.checks.whois.suffixes import ascii_name, registrable
 from pom_cli.frozen import dataclass
+from pom_cli.idn import to_ascii
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
 from pom_cli.times import moment, short, utc
-from pom_cli.toml.table import Table, host_port, http_url, idna, split_url
+from pom_cli.toml.table import Table, host_port, http_url, split_url
 
 HELP = "when the domain expires, over RDAP or WHOIS"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down explains no registry
@@ -255,4 +256,4 @@ def _rdap_url(value: Any) -> str:
 
 def _server(value: Any) -> tuple[str, int]:
     host, port = host_port(value, 43)
-    return idna(host), port
+    return to_ascii(host), port

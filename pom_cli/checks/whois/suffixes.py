@@ -6,6 +6,8 @@ domain that a registry knows of `me.github.io` is `github.io`.
 
 from pathlib import Path
 
+from pom_cli.idn import to_ascii
+
 # Never delegated in the public DNS (RFC 6761, 6762, 7686, 8375, 9476, ICANN's `internal`), or at home everywhere.
 _PRIVATE = (
     *("localhost", "local", "localdomain", "test", "example", "invalid", "onion", "alt", "internal", "intranet"),
@@ -15,11 +17,11 @@ _RULES = Path(__file__).with_name("suffixes.txt")
 
 
 def ascii_name(name: str) -> str:
-    """The name in lower case, without a final dot, IDNA-encoded. Raises ValueError where no name can be so."""
+    """The name in lower case, without a final dot, in ASCII (UTS 46). Raises ValueError where no name can be so."""
     text = name.strip().rstrip(".。").lower()
     try:
-        ascii_text = text if text.isascii() else text.encode("idna").decode("ascii").lower()
-    except UnicodeError as fault:
+        ascii_text = to_ascii(text).lower()
+    except ValueError as fault:
         raise ValueError(name) from fault
     labels = ascii_text.split(".")
     if not ascii_text or len(ascii_text) > 253 or any(not 0 < len(label) <= 63 for label in labels):
