@@ -37,6 +37,12 @@ def test_a_timer_has_its_service_and_is_part_of_the_whole(timer: Path) -> None:
     assert values(timer, "StartLimitIntervalSec") == ["0"]
 
 
+@pytest.mark.parametrize("timer", ALL_TIMERS, ids=lambda unit: unit.name)
+def test_a_timer_starts_after_the_clock_is_set(timer: Path) -> None:
+    # systemd.timer(5): with OnCalendar= a timer has this dependency by itself.
+    assert values(timer, "OnCalendar") or values(timer, "After") == ["time-sync.target"]
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda unit: unit.name)
 def test_a_service_runs_a_command_line_that_pom_takes(service: Path) -> None:
     [line] = values(service, "ExecStart")
