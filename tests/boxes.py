@@ -46,10 +46,15 @@ def until(what: Callable[[], Any], seconds: float = 60) -> Any:
 
 @dataclass
 class Box:
-    """One machine. `user` is who logs in: root, or deploy with sudo."""
+    """One machine. `user` is who logs in: root, or deploy with sudo. `suite`: another Debian than the tool's usual one.
+
+    Where that cannot be had it is the usual one, and `lacks` says why.
+    """
 
     folder: Path
     user: str = "root"
+    suite: str = ""
+    lacks: str = ""
     facts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,9 +70,30 @@ class Box:
         return f"{self.user}@{self.name}"
 
     def start(self) -> None:
+        if self.suite:
+            self._build_suite()
         tool("build", self.folder)
         tool("start", self.folder)
         self.facts = dict(line.split("=", 1) for line in tool("info", self.folder).stdout.splitlines())
+
+    def _build_suite(self) -> None:
+        """The tool takes packages from where this machine does; for its eyes alone that is the other suite."""
+        script = """
+for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    [ -s $file ] || continue
+    sed "s/$(. /etc/os-release; echo $VERSION_CODENAME)/$SYSTEMD_BOX_SUITE/g" $file >"$1"
+    mount --bind "$1" $file
+    break
+done
+exec "$2" build "$3"
+"""
+        sources = self.folder.with_suffix(".sources")
+        command = ["unshare", "--mount", "sh", "-euc", script, "sh", str(sources), TOOL, str(self.folder)]
+        environ = {**os.environ, "SYSTEMD_BOX_SUITE": self.suite}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=900, check=False)
+        sources.unlink(missing_ok=True)
+        if done.returncode:
+            self.lacks = f"no {self.suite}: {(done.stderr.splitlines() or [''])[-1]}"
 
     def destroy(self) -> None:
         if self.facts:

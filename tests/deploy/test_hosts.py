@@ -16,6 +16,7 @@ from pathlib import Path
 import boxes
 import pytest
 from boxes import Box, Lab, until
+from root_watch import watch
 
 from pom_cli.checks import KINDS, load
 from pom_cli.doctor.units import SERVICE, TIMERS
@@ -23,6 +24,17 @@ from pom_cli.doctor.units import SERVICE, TIMERS
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+INSTALL = "[Install]\nWantedBy=multi-user.target\n"
+DAEMON = f"[Service]\nType=exec\nExecStart=sleep infinity\n{INSTALL}"
+WAITER = f"""\
+[Unit]
+Wants=time-sync.target
+Before=time-sync.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=sleep 3
+{INSTALL}"""
 CONFIG = """\
 [alerts]
 to = ["ops@example.com"]
@@ -44,13 +56,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     # Not below the test's own folder: machines are big, and pytest keeps the last few.
     place = Path(tempfile.mkdtemp(prefix="pom-test-", dir="/var/tmp"))
-    lab = Lab(folder, (Box(place / "hetzner"), Box(place / "astra", "deploy")))
+    lab = Lab(folder, (Box(place / "hetzner"), Box(place / "astra", "deploy", suite="trixie")))
     try:
         lab.start()
         # Debian's bare python3: neither venv's bootstrap nor pip.
-        lab.boxes[1].run(
-            "dpkg", "--purge", "python3-venv", "python3.11-venv", "python3-pip-whl", "python3-setuptools-whl"
-        )
+        packages = "dpkg-query -W -f '${Package}\\n' 'python3*-venv' 'python3-*-whl'"
+        lab.boxes[1].sh(f"({packages} 2>/dev/null || true) | xargs dpkg --purge")
+        # Its clock is kept by a daemon with a service that waits for it. Stand-ins: neither runs in a container.
+        for name, service in (("chrony", DAEMON), ("chrony-wait", WAITER)):
+            lab.boxes[1].sh(f"cat >/etc/systemd/system/{name}.service <<'UNIT'\n{service}UNIT\n")
+        lab.boxes[1].run("systemctl", "enable", "-q", "--now", "chrony")
         yield lab
     finally:
         lab.stop()
@@ -129,7 +144,7 @@ def edit(box: Box, script: str) -> None:
 
 def test_once_from_a_clone_gives_two_instances_that_see_each_other(lab: Lab, hetzner: Box, astra: Box) -> None:
     assert (peers(hetzner), peers(astra)) == ({"astra": "alive"}, {"hetzner": "alive"})
-    assert release(hetzner) == release(astra)
+    assert release(hetzner).rpartition("-py")[0] == release(astra).rpartition("-py")[0]
     assert token(hetzner) == token(astra) != ""
     for box in lab.boxes:
         status, found = box.get("/api/status", token(box))
@@ -144,6 +159,27 @@ def test_once_from_a_clone_gives_two_instances_that_see_each_other(lab: Lab, het
             "750 pom:pom",
         ]
         assert box.run("find", "/opt/pom", "-perm", "/022", "!", "-type", "l") == "", "nothing that others may write"
+
+
+def test_two_debians_in_one_deployment_get_the_wheels_of_their_own_python(hetzner: Box, astra: Box) -> None:
+    if astra.lacks:
+        pytest.skip(f"two Debians are needed, and there is {astra.lacks}")
+    for box, python in ((hetzner, "3.11"), (astra, "3.13")):
+        assert box.run("/usr/bin/python3", "--version").startswith(f"Python {python}.")
+        assert release(box).endswith(f"-py{python}")
+        tags = box.sh("cat /opt/pom/current/lib/python*/site-packages/cffi-*.dist-info/WHEEL")
+        assert f"Tag: cp{python.replace('.', '')}-" in tags
+
+
+def test_the_timers_wait_for_the_clock_after_a_boot_where_the_host_can(hetzner: Box, astra: Box) -> None:
+    assert astra.run("systemctl", "is-enabled", "chrony-wait").strip() == "enabled"
+    assert not hetzner.run("systemctl", "is-enabled", "chrony-wait", check=False).startswith("0 ")
+    for timer in TIMERS:
+        assert "time-sync.target" in astra.shown(timer, "After")["After"].split(), timer
+
+
+def started(box: Box, unit: str) -> int:
+    return int(box.shown(unit, "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
 
 
 def test_the_first_deployment_says_what_it_did_and_no_secret(lab: Lab, first: str, hetzner: Box) -> None:
@@ -210,7 +246,7 @@ def test_running_it_twice_changes_nothing(lab: Lab, clone: Path, hetzner: Box, a
     before = [seen(box) for box in lab.boxes]
     done = lab.deploy(clone, *[box.login for box in lab.boxes])
     assert done.returncode == 0, done.stderr
-    assert "is installed already" in done.stdout
+    assert "is already installed" in done.stdout
     assert [seen(box) for box in lab.boxes] == before
 
 
@@ -303,7 +339,7 @@ def test_a_broken_config_stops_nothing_and_is_told(lab: Lab, clone: Path, hetzne
     lab.site(200)
     done = lab.deploy(clone, hetzner.login)
     assert done.returncode == 1
-    assert "does not take /etc/pom/pom.toml" in done.stderr, "a deployment does not switch with it"
+    assert "does not accept /etc/pom/pom.toml" in done.stderr, "a deployment does not switch with it"
     hetzner.run("cp", "-p", "/root/good.toml", "/etc/pom/pom.toml")
     hetzner.run("systemctl", "restart", "pom")
     hetzner.run("systemctl", "start", "pom-heartbeat")
@@ -336,13 +372,20 @@ def test_a_member_of_the_group_needs_no_sudo(astra: Box) -> None:
     assert astra.pom("doctor", user="deploy")[0] == 0
 
 
-def test_a_backup_while_everything_runs(hetzner: Box) -> None:
+def test_a_backup_while_everything_runs(lab: Lab, hetzner: Box) -> None:
     code, told = hetzner.pom("backup", "/root/backup.db")
     assert (code, "found sound" in told) == (0, True)
     assert hetzner.pom("backup", "/root/backup.db")[0] == 2
     # Restored as the README says.
-    hetzner.sh("systemctl stop pom && install -o pom -g pom -m 0640 /root/backup.db /var/lib/pom/pom.db"
-               " && rm -f /var/lib/pom/pom.db-journal && systemctl start pom")  # fmt: skip
+    text = (ROOT / "README.md").read_text()
+    [block] = re.findall(r"^### Backup and restore\n\n```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    take, _, restore = block.partition("\n")
+    hetzner.ssh(take)
+    with watch(hetzner, lab.folder / "restore.trace", "/var/lib/pom") as touched:
+        hetzner.ssh(restore)
+    assert touched.by_root == []
+    assert any("pom.db" in call for call in touched.by_others)
+    assert hetzner.run("stat", "-c", "%a %U:%G", "/var/lib/pom/pom.db").strip() == "640 pom:pom"
     assert hetzner.run("systemctl", "start", "pom-check@health", "pom-heartbeat") == ""
 
 
@@ -432,6 +475,8 @@ def test_after_a_reboot_and_after_a_power_cut_all_runs_again(hetzner: Box, astra
         assert box.query(SEEN)[0][0] >= before
         assert box.query("PRAGMA integrity_check") == [["ok"]]
         assert failed(box) == ""
+    assert min(started(astra, timer) for timer in TIMERS) >= started(astra, "chrony-wait") > 0
+    assert "ordering cycle" not in astra.run("journalctl", "-b", "--no-pager")
     until(lambda: hetzner.query("SELECT count(*) FROM runs WHERE command = 'prune'")[0][0] > pruned)
     hetzner.sh(f"rm -r {drop_in}; systemctl daemon-reload")
     for box in (hetzner, astra):
@@ -482,22 +527,45 @@ def test_a_config_that_is_gone_is_made_anew_and_what_is_there_is_left(lab: Lab, 
     astra.run("systemctl", "start", "pom-check.service")
 
 
+@pytest.fixture(scope="module")
+def newer(lab: Lab, clone: Path) -> Path:
+    checkout = boxes.checkout(clone, lab.folder / "newer")
+    _with_a_new_schema(checkout)
+    return checkout
+
+
+def test_a_link_in_poms_folder_gives_it_no_folder_of_roots(lab: Lab, newer: Path, hetzner: Box) -> None:
+    before = release(hetzner)
+    hetzner.sh("mkdir -m 700 /root/precious; touch /root/precious/before-1.db /root/precious/before-2.db")
+    hetzner.run("runuser", "-u", "pom", "--", "ln", "-s", "/root/precious", "/var/lib/pom/backups")
+    done = lab.deploy(newer, hetzner.login)
+    assert (done.returncode, "nothing was switched" in done.stderr) == (1, True), "without a backup it does not migrate"
+    assert hetzner.run("stat", "-c", "%a %U", "/root/precious").strip() == "700 root"
+    assert len(hetzner.run("ls", "/root/precious").split()) == 2
+    assert release(hetzner) == before
+    hetzner.run("runuser", "-u", "pom", "--", "rm", "/var/lib/pom/backups")
+
+
 def test_a_new_release_while_checks_run_migrates_after_a_backup_and_can_be_rolled_back(
-    lab: Lab, clone: Path, hetzner: Box
+    lab: Lab, newer: Path, hetzner: Box
 ) -> None:
     before, counted = release(hetzner), hetzner.query("SELECT count(*) FROM results")[0][0]
-    newer = boxes.checkout(clone, lab.folder / "newer")
-    _with_a_new_schema(newer)
     # Checks without a pause, as the timers would make them.
     hetzner.run("systemd-run", "-q", "--unit=busy", "-p", "User=pom", "bash", "-c",
                 "while :; do pom check || echo $? >>/var/lib/pom/codes; done")  # fmt: skip
-    done = lab.deploy(newer, hetzner.login)
+    with watch(hetzner, lab.folder / "deploy.trace", "/var/lib/pom") as touched:
+        done = lab.deploy(newer, hetzner.login)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert touched.by_root == [], "root steps down before it touches what pom could have replaced by a link"
+    assert any("/var/lib/pom/backups/before-" in call for call in touched.by_others)
     assert release(hetzner) != before
     version = hetzner.query("PRAGMA user_version")[0][0]
     assert hetzner.run("ls", "/var/lib/pom/backups").split() == [f"before-{release(hetzner)}.db"]
-    done = lab.deploy(newer, "rollback", hetzner.login)
+    with watch(hetzner, lab.folder / "rollback.trace", "/var/lib/pom") as touched:
+        done = lab.deploy(newer, "rollback", hetzner.login)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert touched.by_root == []
+    assert touched.by_others != []
     assert release(hetzner) == before
     assert hetzner.query("PRAGMA user_version")[0][0] == version, "the release before works with the newer schema"
     hetzner.run("systemctl", "stop", "busy")
