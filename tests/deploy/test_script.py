@@ -194,10 +194,11 @@ def test_one_hosts_token_is_every_hosts(hosts: Hosts) -> None:
     assert (fresh / "etc" / "env").read_text().splitlines()[-1] == "POM_API_TOKEN=new-token,old-token"
 
 
-def test_what_a_host_prints_cannot_control_the_terminal(hosts: Hosts) -> None:
+@pytest.mark.parametrize("verb", [(), ("status",), ("rollback",)], ids=str)
+def test_what_a_host_prints_cannot_control_the_terminal(hosts: Hosts, verb: tuple[str, ...]) -> None:
     hosts.add("root@a", ONE)
     (hosts.folder / "said").write_bytes("\x1b]0;owned\x07\x9b2J\u202e\r\0fine → \t✓\n".encode() + b"\xff\n")
-    done = hosts.deploy("root@a")
+    done = hosts.deploy(*verb, "root@a")
     assert done.returncode == 0, done.stderr
     for text in (done.stdout, done.stderr):
         assert "fine → \t✓\n" in text
