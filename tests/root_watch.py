@@ -18,7 +18,7 @@ CHANGING = (
     "symlink symlinkat chmod fchmodat fchmodat2 chown lchown fchownat truncate utimensat"
 )
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)")
-_BORN = re.compile(r"(\d+) +(?:<\.\.\. )?(?:clone3?|v?fork)\b.* = (\d+)$")
+_BORN = re.compile(r"(\d+) +(?:<\.\.\. )?(?:clone3?|v?fork)\b.* = (?:\d+ /\* )?(\d+)(?: in strace's PID NS \*/)?$")
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Touched:
 
 
 def read(trace: str, folder: str) -> Touched:
-    """Sort the calls of `strace -f -y` by who made them: root, or a user that it had stepped down to."""
+    """Sort the calls of `strace -f -y --decode-pids=pidns` by who made them: root, or a user that it became."""
     lines = trace.splitlines()
     parents = {found[2]: found[1] for line in lines if (found := _BORN.match(line))}
     users: dict[str, int] = {}
@@ -47,10 +47,14 @@ def read(trace: str, folder: str) -> Touched:
         pid, call, rest = found.groups()
         now = user(pid)
         if call in ("setuid", "setreuid", "setresuid"):
+            if "= -1" in rest:
+                continue
             numbers = re.findall(r"-?\d+", rest.partition(")")[0])
             effective = int(numbers[0] if call == "setuid" else numbers[1])
             users[pid] = now if effective == -1 else effective
-        elif call in CHANGING.split() and re.search(rf'["<][^"<>]*{folder}[/>]', rest):
+            continue
+        rest = re.sub(r'<[^<>]*>(?=, "/)', "", rest)  # where it stands does not matter to an absolute path
+        if call in CHANGING.split() and re.search(rf'["<][^"<>]*{folder}[/>]', rest):
             (touched.by_others if now else touched.by_root).append(line)
     return touched
 
@@ -61,7 +65,17 @@ def watch(box: Box, trace: Path, folder: str) -> Iterator[Touched]:
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     inside = box.shown("ssh.service", "MainPID")["MainPID"]
-    command = ["strace", "-f", "-qq", "-y", "-s", "300", "-e", "trace=%file,%process,setuid,setreuid,setresuid"]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "--decode-pids=pidns",
+        "-s",
+        "300",
+        "-e",
+        "trace=%file,%process,setuid,setreuid,setresuid",
+    ]
     process = subprocess.Popen([*command, "-o", trace, "-p", _outside(box, inside)])
     touched = Touched()
     try:

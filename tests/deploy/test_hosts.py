@@ -185,6 +185,7 @@ def started(box: Box, unit: str) -> int:
 def test_the_first_deployment_says_what_it_did_and_no_secret(lab: Lab, first: str, hetzner: Box) -> None:
     assert "hetzner" in first
     assert "deployed" in first
+    assert first.count("ok: database: /var/lib/pom/pom.db") == 2, "the doctor of each, run as user pom"
     assert token(hetzner) not in first
     assert "pm-token" not in first
 
