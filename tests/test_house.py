@@ -164,7 +164,9 @@ class TestKinds:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_every_kind_has_its_timer(self, kind: str) -> None:
-        assert (ROOT / "timers" / f"pom-check@{kind}.timer").is_file()
+        services = [path.with_suffix(".service") for path in UNITS if path.suffix == ".timer"]
+        lines = [path.read_text(encoding="utf-8") for path in services if path.exists()]
+        assert sum(bool(re.search(rf"(?m)^ExecStart=.* check --due .*\b{kind}\b", text)) for text in lines) == 1
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_every_kind_has_its_row_in_the_readme(self, kind: str) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pom_cli.checks import KINDS
 from pom_cli.doctor import Patient, Point, fault, ok, skipped
 
 SERVICE = "pom.service"
-TIMERS = (*(f"pom-check@{kind}.timer" for kind in KINDS), "pom-check.timer", "pom-heartbeat.timer", "pom-prune.timer")
+TIMERS = ("pom-check-5min.timer", "pom-check-hourly.timer", "pom-check.timer", "pom-heartbeat.timer", "pom-prune.timer")
 _ASKED = "Id,LoadState,ActiveState,UnitFileState,Result,NeedDaemonReload"
 _TIMEOUT_S = 10
 

@@ -322,15 +322,15 @@ def test_units_that_are_all_well_are_one_line() -> None:
 @pytest.mark.parametrize(
     ("unit", "changed", "told", "cure"),
     [
-        ("pom-check@tls.timer", {"ActiveState": "inactive"}, "inactive", "systemctl start pom-check@tls.timer"),
+        ("pom-check-hourly.timer", {"ActiveState": "inactive"}, "inactive", "systemctl start pom-check-hourly.timer"),
         ("pom.service", {"ActiveState": "failed"}, "failed", "systemctl start pom"),
         ("pom.service", {"UnitFileState": "disabled"}, "reboot", "systemctl enable pom"),
         ("pom-prune.timer", {"LoadState": "not-found"}, "not installed", "./deploy.sh HOST"),
         (
-            "pom-check@tls.service",
+            "pom-check-hourly.service",
             {"ActiveState": "failed", "Result": "exit-code"},
             "failed (exit-code)",
-            "journalctl -u pom-check@tls.service",
+            "journalctl -u pom-check-hourly.service",
         ),
         ("pom-heartbeat.service", {"NeedDaemonReload": "yes"}, "changed", "systemctl daemon-reload"),
     ],

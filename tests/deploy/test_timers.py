@@ -1,15 +1,16 @@
-"""The units as files: one timer a kind, the same sandbox everywhere, nothing without its other half."""
+"""The units as files: one timer an interval, the same sandbox everywhere, nothing without its other half."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pom_cli import cli
-from pom_cli.checks import KINDS
+from pom_cli.checks import KINDS, load
 from pom_cli.doctor.units import SERVICE, TIMERS
 
 UNITS = Path(__file__).parents[2] / "timers"
@@ -21,11 +22,16 @@ def values(unit: Path, key: str) -> list[str]:
     return re.findall(rf"^{re.escape(key)}=(.*)$", unit.read_text(), re.MULTILINE)
 
 
-def test_there_is_a_timer_for_every_kind_and_the_doctor_knows_them_all() -> None:
+def test_the_doctor_knows_every_timer_and_pom_service_enables_it() -> None:
     shipped = {unit.name for unit in ALL_TIMERS} - {"pom-test.timer"}
     assert shipped == set(TIMERS)
-    assert {f"pom-check@{kind}.timer" for kind in KINDS} <= shipped
     assert set(" ".join(values(UNITS / SERVICE, "Also")).split()) == set(TIMERS)
+
+
+@pytest.mark.parametrize(("unit", "interval"), [("pom-check-5min", None), ("pom-check-hourly", timedelta(hours=1))])
+def test_the_kinds_of_one_interval_share_one_run(unit: str, interval: timedelta | None) -> None:
+    kinds = " ".join(kind for kind in KINDS if interval == load(kind).INTERVAL)
+    assert values(UNITS / f"{unit}.service", "ExecStart") == [f"/usr/local/bin/pom check --due {kinds}"]
 
 
 @pytest.mark.parametrize("timer", ALL_TIMERS, ids=lambda unit: unit.name)
