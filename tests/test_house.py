@@ -123,6 +123,13 @@ class TestWhoKnowsWhom:
         spoken = re.findall(r"\.execute(?:many|script)?\((?!\s*\"PRAGMA)", NAMES[name].read_text(encoding="utf-8"))
         assert is_in(name, "store") or not spoken
 
+    @pytest.mark.parametrize("name", sorted(NAMES))
+    def test_one_module_alone_parses_what_comes_from_outside(self, name: str) -> None:
+        text = NAMES[name].read_text(encoding="utf-8")
+        parsed = re.findall(r"\bjson\.loads?\(|\.json\(\)|\btoml(?:i|lib)\b\.|ElementTree|minidom|\bexpat\b", text)
+        # The store reads back what it wrote itself; the child of `opinion` is handed our own JSON.
+        assert not parsed or name == "outside" or is_in(name, "store") or parsed == ["json.load("]
+
     def test_no_module_is_called_after_nothing(self) -> None:
         assert not {name.split(".")[-1] for name in NAMES} & {"utils", "helpers", "common", "manager", "base", "misc"}
 

@@ -10,6 +10,7 @@ from pom_cli.channels.request import Answer, Request, Unanswered, ask, open_sess
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
 from pom_cli.net.net import Deadline
+from pom_cli.outside import Unreadable, from_json
 from pom_cli.text import clean, hide
 from pom_cli.toml.table import Table
 
@@ -171,8 +172,8 @@ def _ask(method: str, path: str, params: dict[str, str], body: bytes | None, lin
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return from_json(body)
+    except Unreadable:
         return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from pom_cli.frozen import dataclass
+from pom_cli.outside import Unreadable, from_json
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
 
@@ -71,15 +72,13 @@ def _forms(text: str, content_type: str) -> Iterator[bytes]:
 
 
 def _lacks_json(body: bytes, truncated: bool, wanted: Mapping[str, Any]) -> str | None:
-    import json
-
     if truncated:
         from pom_cli.net.body import MAX_BODY
 
         return f"the body is longer than {MAX_BODY >> 20} MiB"
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = from_json(body)
+    except Unreadable:
         return "the body is not JSON" if body.strip() else "the body is empty"
     return _difference(found, wanted, "")
 

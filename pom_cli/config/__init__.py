@@ -21,6 +21,7 @@ from pom_cli.config.targets import Target as Target
 from pom_cli.config.targets import site_of as site_of
 from pom_cli.errors import ConfigError, UsageError
 from pom_cli.frozen import dataclass
+from pom_cli.outside import Unreadable, from_toml
 from pom_cli.text import clean
 from pom_cli.toml import secrets
 from pom_cli.toml.address import SSH, base_url, host_port, is_loopback
@@ -91,12 +92,9 @@ def parse(text: str, path: Path, environ: Mapping[str, str], files: bool = True)
 
     Without `files`, one that it names may have gone: looking then says so, for its target alone.
     """
-    import tomli
-
     try:
-        data = tomli.loads(text)
-    # A ValueError that is no TOMLDecodeError: an integer of more digits than Python reads.
-    except (ValueError, RecursionError) as error:
+        data = from_toml(text)
+    except Unreadable as error:
         raise ConfigError([f"{path}: not TOML: {clean(str(error))}"]) from None
     top = Table(data, "", [], files=files)
     config = _config(top, path, environ)

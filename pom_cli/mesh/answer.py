@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Silence, Status
+from pom_cli.outside import Unreadable, from_json
 from pom_cli.text import clean
 from pom_cli.times import utc
 
@@ -126,8 +127,8 @@ def silence_json(one: Silence) -> dict[str, str | None]:
 
 def _object(text: bytes | str, safe: Callable[[str], str]) -> dict[str, Any]:
     try:
-        data = _with(safe, json.loads(text, parse_constant=_refuse))
-    except (ValueError, RecursionError):  # not UTF-8 either
+        data = _with(safe, from_json(text))
+    except Unreadable:
         raise ValueError(f"{_OTHER}: not JSON") from None
     if not isinstance(data, dict):
         raise ValueError(f"{_OTHER}: no JSON object")
@@ -142,10 +143,6 @@ def _with(safe: Callable[[str], str], value: Any) -> Any:
     if isinstance(value, dict):
         return {safe(key): _with(safe, item) for key, item in value.items()}
     return value
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)  # NaN and Infinity are no JSON (RFC 8259, section 6)
 
 
 def _uuid(value: Any) -> str | None:

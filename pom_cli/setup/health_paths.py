@@ -1,11 +1,11 @@
 """Which path of a site tells its health, and what it says when all is well. Pure."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from pom_cli.net.exchange import Answer
 from pom_cli.net.http import header
+from pom_cli.outside import Unreadable, from_json
 
 CANDIDATES = ("/api/health", "/health", "/healthz", "/api/healthz", "/status", "/up", "/ping")
 _STATUS_FIELDS = ("status", "state", "health")
@@ -62,7 +62,7 @@ def well_said(body: bytes) -> dict[str, Any]:
 def _json(body: bytes) -> dict[str, Any]:
     """The JSON object that the body is; {} for anything else."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = from_json(body)
+    except Unreadable:
         return {}
     return found if isinstance(found, dict) else {}

@@ -57,7 +57,7 @@ class Table:
         self.effective[key] = self.data[key]
         try:
             return parse(self.data[key])
-        except (ValueError, TypeError, ArithmeticError, RecursionError):
+        except (ValueError, TypeError, ArithmeticError):
             self.problem(key, expected)
             return default
 

@@ -58,7 +58,7 @@ def test_a_body_may_hold_more_than_is_wanted(body: str, wanted: dict[str, Any]) 
         ("[" * 100_000, {"status": "operational"}, "the body is not JSON"),
         ("1" * 10_000, {"status": "operational"}, "the body is not JSON"),
         (" \n", {"status": "operational"}, "the body is empty"),
-        ('{"status": NaN}', {"status": 1}, "the body lacks status = 1 (it says NaN)"),
+        ('{"status": NaN}', {"status": 1}, "the body is not JSON"),
     ],
 )  # fmt: skip
 def test_a_body_that_lacks_something_is_told_what(body: str | bytes, wanted: dict[str, Any], told: str) -> None:

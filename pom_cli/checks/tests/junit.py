@@ -1,22 +1,15 @@
-"""A JUnit XML file → how many passed and failed, and which. As pytest, cargo nextest, jest-junit and Surefire write it.
-
-A document type is refused: nothing in such a file needs one, and entities are declared in it.
-"""
+"""A JUnit XML file, as pytest, cargo nextest, jest-junit and Surefire write it → what passed and what failed."""
 
 from pathlib import Path
-from typing import Any
 
 from pom_cli.checks.tests.summary import Summary
 from pom_cli.errors import UsageError
+from pom_cli.outside import read_xml
 from pom_cli.text import clean
 
 LIMIT = 10 << 20  # bytes of a file
 _SUITES = ("testsuites", "testsuite")
 _BAD = ("failure", "error")
-
-
-class _RefusedError(Exception):
-    """Well-formed, and still not what is read here."""
 
 
 def read(path: Path) -> Summary:
@@ -36,8 +29,6 @@ def read(path: Path) -> Summary:
 
 def parse(content: bytes) -> Summary:
     """The testcases of every suite, nested ones too; skipped ones count as neither. Raises ValueError."""
-    from xml.parsers import expat
-
     ended: list[list[str]] = []  # name and outcome of each testcase, and of each error outside of them
     path: list[str] = []  # the open tags
     suite = ""
@@ -45,7 +36,7 @@ def parse(content: bytes) -> Summary:
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal suite
         if not path and tag not in _SUITES:
-            raise _RefusedError(f"its root is <{tag}>, not one of {', '.join(_SUITES)}")
+            raise ValueError(f"its root is <{tag}>, not one of {', '.join(_SUITES)}")
         if tag == "testcase":
             ended.append([_name(attributes), "passed"])
         elif tag in (*_BAD, "skipped") and path[-1] == "testcase" and ended[-1][1] not in _BAD:
@@ -59,15 +50,7 @@ def parse(content: bytes) -> Summary:
     def end(_tag: str) -> None:
         path.pop()
 
-    def doctype(*_declared: Any) -> None:
-        raise _RefusedError("it declares a document type")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, end, doctype
-    try:
-        parser.Parse(content, True)
-    except (expat.ExpatError, _RefusedError, LookupError) as error:
-        raise ValueError(str(error)) from None
+    read_xml(content, start, end)
     failing = [name for name, outcome in ended if outcome in _BAD]
     passed = sum(outcome == "passed" for _, outcome in ended)
     return Summary(passed, len(failing), tuple(dict.fromkeys(failing)))

@@ -8,6 +8,7 @@ from pom_cli.checks.whois import cache, web
 from pom_cli.checks.whois.cache import Memory
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import NoAnswer
+from pom_cli.outside import from_json
 from pom_cli.times import moment, utc
 from pom_cli.toml.table import split_url
 
@@ -72,12 +73,10 @@ def _soon(deadline: Deadline) -> Deadline:
 
 def parse(body: bytes) -> dict[str, str]:
     """Top-level domain → base URL, https before http; nothing for what is not such a registry."""
-    import json
-
     try:
-        services = json.loads(body)["services"]
+        services = from_json(body)["services"]
         pairs = [(tld, list(urls)) for tlds, urls in services for tld in tlds]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return {}
     servers = {}
     for tld, urls in pairs:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pom_cli.outside import from_json
+
 _FILE = "registry.json"
 _LIMIT = 2 * 1024 * 1024  # bytes; ours stays far below
 _WRITING = threading.Lock()
@@ -22,8 +24,8 @@ def load(data_dir: str) -> Memory:
     """All that is remembered; nothing where there is no such directory or the file cannot be read."""
     try:
         path = Path(data_dir, _FILE)
-        known = json.loads(path.read_bytes()[:_LIMIT]) if data_dir else {}
-    except (OSError, ValueError, RecursionError):
+        known = from_json(path.read_bytes()[:_LIMIT]) if data_dir else {}
+    except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
 

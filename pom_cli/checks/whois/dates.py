@@ -75,7 +75,7 @@ def read(text: str, order: Order = Order.OPEN) -> datetime | None:
     the day that the registry shows is the day that is reported. An ISO 8601 time with an offset is converted. A time
     under a zone's name is taken as it stands, for the names are not unique (CST, IST).
     """
-    text = text.strip()[:80]
+    text = " ".join(text.split())[:80]  # a long run of blanks can be split in very many ways
     for form in _FORMS:
         match = form.fullmatch(text)
         if match:

@@ -12,6 +12,7 @@ from pom_cli.checks.whois.dates import EARLIEST, LATEST
 from pom_cli.checks.whois.suffixes import ascii_name
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import NoAnswer
+from pom_cli.outside import Unreadable, from_json
 from pom_cli.text import clean
 
 SIZE = 256 * 1024  # bytes of an answer, decoded
@@ -85,11 +86,9 @@ def rfc3339(text: Any) -> datetime | None:
 
 
 def _parsed(body: bytes) -> Any:
-    import json
-
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return from_json(body)
+    except Unreadable:
         return None
 
 

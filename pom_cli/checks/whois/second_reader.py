@@ -13,6 +13,7 @@ from pom_cli.checks.whois.dates import AmbiguousDate, Order, read
 from pom_cli.checks.whois.labels import Topic, topic
 from pom_cli.checks.whois.lines import split
 from pom_cli.net.deadline import Deadline
+from pom_cli.outside import from_json
 
 _LIMIT = 64 * 1024  # characters; longer answers are not worth a child
 _PATIENCE = 4.0  # seconds of wall time
@@ -59,7 +60,7 @@ def _ask(text: str, domain: str, deadline: Deadline) -> set[date]:
             timeout=min(_PATIENCE, deadline.remaining()),
             check=True,
         )
-        return {date.fromisoformat(day) for day in json.loads(run.stdout)}
+        return {date.fromisoformat(day) for day in from_json(run.stdout)}
     except (subprocess.SubprocessError, OSError, ValueError, TypeError):
         return set()
 

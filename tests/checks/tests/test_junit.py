@@ -102,5 +102,7 @@ def test_a_file_that_is_absent_or_a_folder_or_too_large_is_one_line(
         read(tmp_path / "large.xml")
 
 
-def test_deep_nesting_is_no_trouble() -> None:
-    assert parse(b"<testsuite>" + b"<testsuite>" * 50_000 + b"</testsuite>" * 50_001) == Summary(0, 0, ())
+@pytest.mark.parametrize("depth", [101, 50_000])
+def test_nesting_that_no_runner_writes_is_refused(depth: int) -> None:
+    with pytest.raises(ValueError, match="nested more than 100 levels deep"):
+        parse(b"<testsuite>" * depth + b"</testsuite>" * depth)
