@@ -10,6 +10,7 @@ from pom_cli.text import one_line
 
 SSH = r"(?a)(?!-)[\w.@:%\[\]-]+"
 
+_LONGEST = 253  # characters of a host name (RFC 1035, section 2.3.4, as text)
 # Underscores are not for host names (RFC 952), but the DNS has them and browsers take them.
 _NAME = re.compile(r"(?:(?!-)[a-z0-9_-]{1,63}\.)*(?!-)[a-z0-9_-]{1,63}\.?")
 _PLACEHOLDER = "..."  # pages write https://... where the reader has a host to put; it loads, and resolves to nothing

@@ -148,3 +148,8 @@ def test_no_text_is_an_error(text: str) -> None:
     except AmbiguousDate:
         return
     assert found is None or found.tzinfo is UTC
+
+
+def test_a_run_of_blanks_is_one() -> None:
+    assert read("2027-03-01" + " " * 400 + "10:00:00\u3000\tUTC") == datetime(2027, 3, 1, 10, tzinfo=UTC)
+    assert [read("01/13/2027" + " " * number + "!") for number in range(400)] == [None] * 400
