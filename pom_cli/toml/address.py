@@ -79,7 +79,7 @@ def host(text: str) -> str:
     if text == _PLACEHOLDER:
         return text
     name = to_ascii(text).lower()
-    if len(name) > 253 or not _NAME.fullmatch(name):
+    if len(name) > _LONGEST or not _NAME.fullmatch(name):
         raise ValueError("not a host name")
     last = name.removesuffix(".").rpartition(".")[2]
     if last.isdecimal() or last.startswith("0x"):
