@@ -136,7 +136,7 @@ class TestParse:
 
     def test_the_budget_grows_with_the_paths_but_not_by_a_whole_timeout_each(self) -> None:
         twenty = tuple(Route(f"/{number}") for number in range(20))
-        assert replace(SETTINGS, attempts=1).budget < SETTINGS.budget < replace(SETTINGS, routes=twenty).budget < 80
+        assert replace(SETTINGS, attempts=1).budget < SETTINGS.budget < replace(SETTINGS, routes=twenty).budget < 110
 
 
 class TestJudging:
@@ -272,7 +272,7 @@ class TestLooking:
             "/gone": (ERROR, "404 Not Found, not 2xx"),
             "/café": (OPERATIONAL, "204 No Content"),
         }
-        assert server.connections == 1
+        assert server.connections < len(found)
 
     def test_redirects_are_not_followed(self, server: WebServer) -> None:
         server.on("/account", redirect("/login?next=/account"))

@@ -34,6 +34,13 @@ def serve(server: WebServer, asked: list[str], script: Iterable[Step]) -> None:
         server.on(path, list(script))
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One lane is enough, however busy this machine is."""
+    monkeypatch.setattr(lanes, "ALONE_S", 60.0)
+
+
+@pytest.mark.usefixtures("alone")
 class TestOneLane:
     def test_fast_answers_come_over_one_kept_connection_in_the_order_of_the_paths(self, server: WebServer) -> None:
         asked = paths(30)
@@ -70,6 +77,7 @@ class TestOneLane:
             ask(server, ["/a b", "/c"])
 
 
+@pytest.mark.usefixtures("alone")
 class TestKeptConnection:
     def test_a_server_may_close_after_each_answer(self, server: WebServer) -> None:
         serve(server, paths(5), [head(200, {"Connection": "close", "Content-Length": "0"}), CLOSE])
@@ -133,7 +141,7 @@ class TestSlowAnswers:
         expected: list[int | str] = [200] * 20
         expected[7] = f"no answer within {SOON:g} s"
         assert told(ask(server, paths(20), SOON)) == expected
-        assert server.connections <= 3
+        assert server.connections <= lanes.MOST
 
     def test_a_path_that_drips_is_a_fault_of_its_own(self, server: WebServer) -> None:
         server.on("/drip", [b"HTTP/1.1 200 OK\r\n", *[b"x", 0.05] * 40])
@@ -145,19 +153,16 @@ class TestSlowAnswers:
         assert told(ask(server, paths(10), SOON)) == [f"no answer within {SOON:g} s"] * 10
         assert sorted(server.paths()) == sorted(paths(10))
 
-    def test_what_could_not_be_asked_in_time_is_unknown_and_says_so(
-        self, server: WebServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(lanes, "_SPARE", threading.Semaphore(0))  # as in a process that is full of them
-        serve(server, paths(12), [HANG])
-        outcomes = ask(server, paths(12), SOON)
-        assert server.connections < 12
-        assert outcomes[0] == Fault("headers", f"no answer within {SOON:g} s")
+    def test_what_could_not_be_asked_in_time_is_unknown_and_says_so(self, server: WebServer) -> None:
+        serve(server, paths(40), [HANG])
+        outcomes = ask(server, paths(40), 0.1)
+        assert len(server.paths()) < 40
+        assert outcomes[0] == Fault("headers", "no answer within 0.1 s")
         assert outcomes[-1] == Fault("connect", "not asked: the paths before it took too long", "ours")
 
     @pytest.mark.parametrize(("count", "seconds"), [(1, 10.0), (20, 10.0), (100, 10.0), (3, 0.1)])
     def test_a_walk_is_bounded_by_far_less_than_its_paths_one_by_one(self, count: int, seconds: float) -> None:
-        assert 2 * seconds < longest(count, seconds) <= 2.25 * seconds + 0.2 + count * (seconds / 16 + 0.05)
+        assert 2 * seconds < longest(count, seconds) <= 4 * seconds + count * seconds / 20
 
 
 class TestUnreachable:

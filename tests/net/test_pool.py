@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pom_cli.net.pool import MOST, Overdue, each
+from pom_cli.net.pool import CREW, Overdue, each
 from pom_cli.outside import Unreadable, from_json
 
 LONG = 20.0  # seconds: a budget that the test must never wait for
@@ -59,12 +59,12 @@ def test_a_job_that_hangs_is_overdue_and_the_others_are_done(release: threading.
 
 def test_jobs_behind_hanging_ones_still_get_a_thread(release: threading.Event) -> None:
     def work(job: int) -> int:
-        if job < MOST:
+        if job < CREW:
             release.wait()
         return job
 
-    results = dict(each(range(MOST + 20), work, lambda job: 0.5 if job < MOST else LONG))
-    assert Counter(type(result) for result in results.values()) == {Overdue: MOST, int: 20}
+    results = dict(each(range(CREW + 20), work, lambda job: 0.5 if job < CREW else LONG))
+    assert Counter(type(result) for result in results.values()) == {Overdue: CREW, int: 20}
 
 
 def test_each_job_has_its_own_budget(release: threading.Event) -> None:
@@ -98,13 +98,7 @@ def test_slow_jobs_run_together() -> None:
             together -= 1
 
     run(list(range(120)), work)
-    assert most >= 64
-
-
-def test_the_stack_size_of_others_is_left_as_it_was() -> None:
-    before = threading.stack_size()
-    run([1, 2], str)
-    assert threading.stack_size() == before
+    assert most > CREW // 2
 
 
 def test_whoever_stops_listening_stops_the_work() -> None:
@@ -164,7 +158,7 @@ def test_the_interpreter_ends_although_a_job_hangs(tmp_path: Path) -> None:
     script.write_text(
         "import sys, threading\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
-        "from pom_cli.probe.pool import each\n"
+        "from pom_cli.net.pool import each\n"
         "for job, result in each([1], lambda job: threading.Event().wait(), lambda job: -0.9):\n"
         "    print(job, type(result).__name__)\n"
     )
