@@ -148,6 +148,7 @@ def look(settings: Settings) -> Seen:
 def _ask(settings: Settings) -> Seen:
     from pom_cli.net.http import fetch
     from pom_cli.net.net import Deadline, NoAnswer
+    from pom_cli.net.redirects import Policy
 
     expected = settings.expected
     try:
@@ -157,7 +158,7 @@ def _ask(settings: Settings) -> Seen:
             Deadline.after(settings.timeout_s),
             verify=settings.verify,
             ca_file=settings.ca_file,
-            final=expected.status,
+            policy=Policy(final=expected.status),
         )
     except NoAnswer as error:
         return Seen(error.fault)
@@ -166,7 +167,7 @@ def _ask(settings: Settings) -> Seen:
 
 
 def _mismatch(answer: "Answer", expected: Expected) -> str | None:
-    from pom_cli.net.http import header
+    from pom_cli.net.exchange import header
 
     return expect.mismatch(answer.body, answer.truncated, expected, header(answer.headers, "content-type") or "")
 

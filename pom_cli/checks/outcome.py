@@ -7,6 +7,8 @@ from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
 from pom_cli.net.faults import Fault
 from pom_cli.text import clean
 
+DOWNGRADED = "redirected from https to http"
+
 if TYPE_CHECKING:
     from pom_cli.net.exchange import Answer
 
@@ -35,7 +37,9 @@ def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str
     elif 200 <= outcome.status < 300:
         unlisted = f"{' or '.join(map(str, expected.status))} is expected" if expected.status else None
         trouble = trouble or unlisted or mismatch
-    return f"{outcome.status}, but {trouble}" if trouble else phrase(outcome)
+    if trouble:
+        return f"{outcome.status}, but {trouble}"
+    return f"{phrase(outcome)}, {DOWNGRADED}" if outcome.downgraded else phrase(outcome)
 
 
 def told(fault: Fault) -> str:
@@ -70,6 +74,7 @@ def figures(answer: "Answer") -> dict[str, Any]:
         "http_status": answer.status,
         "url": without_query(answer.url),
         "address": answer.address,
+        **({"downgraded": True} if answer.downgraded else {}),
         **{name: round(ms) for name, ms in times.items() if ms is not None},
     }
 

@@ -127,8 +127,8 @@ def look(settings: Settings) -> tuple[Seen, ...]:
 
 
 def _ask(settings: Settings, routes: Sequence[Route]) -> list[Outcome]:
-    from pom_cli.net.http import place
     from pom_cli.net.lanes import Errand, walk
+    from pom_cli.net.redirects import place
 
     origin, _ = place(settings.root)
     errand = Errand(origin, settings.timeout_s, settings.headers, settings.verify, settings.ca_file)

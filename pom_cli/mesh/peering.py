@@ -60,14 +60,15 @@ def _bug(error: Exception) -> str:
 
 
 def _ask(peer: "Peer", secrets: Secrets, clock: Callable[[], datetime], deadline: Deadline) -> Beat:
-    from pom_cli.net.http import REDIRECTS, fetch
+    from pom_cli.net.http import fetch
+    from pom_cli.net.redirects import REDIRECTS, Policy
 
     token = secrets.peer_token(peer.name)
     headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     begun = clock()
     try:
         # A redirect is not followed: the token is for the configured address alone.
-        answer = fetch(f"{peer.url}{PATH}", headers, deadline, max_body=MAX_BODY, final=REDIRECTS)
+        answer = fetch(f"{peer.url}{PATH}", headers, deadline, max_body=MAX_BODY, policy=Policy(final=REDIRECTS))
     except NoAnswer as error:
         return Beat(fault=hide(str(error), token), ours=error.fault.blame == "ours")
     except ValueError:

@@ -57,6 +57,7 @@ class Answer:
     truncated: bool = False  # the body is longer than what was read of it
     unfollowed: str | None = None  # a redirect that was not followed: where it leads, or what is wrong with it
     reusable: bool = False  # the connection can take another request
+    downgraded: bool = False  # a redirect led from https to http
 
     @property
     def complete(self) -> bool:
@@ -175,6 +176,12 @@ def host_field(origin: Origin) -> str:
     """The value of the Host header (RFC 9110, section 7.2): IPv6 in brackets, the port where it is not the usual."""
     host = f"[{origin.host.partition('%')[0]}]" if ":" in origin.host else origin.host
     return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
+def header(headers: list[tuple[str, str]], name: str) -> str | None:
+    """The first value of a header, by its name in lower case. Blanks around it are none of it, which the parser keeps
+    (RFC 9110, section 5.5)."""
+    return next((value.strip(" \t") for key, value in headers if key.lower() == name), None)
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pom_cli.net.exchange import Answer
-from pom_cli.net.http import header
+from pom_cli.net.exchange import Answer, header
 from pom_cli.outside import Unreadable, from_json
 
 CANDIDATES = ("/api/health", "/health", "/healthz", "/api/healthz", "/status", "/up", "/ping")

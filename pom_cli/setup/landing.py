@@ -1,16 +1,13 @@
 """Where a URL leads today: the address worth watching, and what it answers there."""
 
-from urllib.parse import urljoin
-
 from pom_cli.checks.outcome import Outcome
 from pom_cli.frozen import dataclass
 from pom_cli.net.deadline import Deadline
-from pom_cli.net.exchange import Answer, host_field
+from pom_cli.net.exchange import Answer, Origin, host_field
 from pom_cli.net.faults import Fault, NoAnswer
-from pom_cli.net.http import REDIRECTS, fetch, header, place
+from pom_cli.net.http import fetch
+from pom_cli.net.redirects import TOO_MANY, Policy, keep_https, place, within_host
 from pom_cli.toml.address import http_url, split_url
-
-_MOVES = 3  # from host to host
 
 
 @dataclass(frozen=True)
@@ -33,13 +30,6 @@ class Landing:
 def land(url: str, deadline: Deadline) -> Landing:
     """Ask a URL, and go along where it moves for good: from http to https, to `www.` and back, within one domain."""
     here = _ask(url, True, deadline)
-    for _ in range(_MOVES):
-        onward = _onward(here.outcome)
-        if not onward:
-            break
-        here = _ask(onward, here.verify, deadline)
-    else:
-        return Landing(url, Fault("headers", "it redirects in circles"), here.verify)
     if isinstance(here.outcome, Fault):
         return Landing(url, here.outcome, here.verify)
     return _settled(url, here, deadline)
@@ -53,26 +43,17 @@ def is_good(outcome: Outcome) -> bool:
 def _ask(url: str, verify: bool, deadline: Deadline) -> Landing:
     """The answer, without its certificate's blessing where that alone stands in the way."""
     try:
-        return Landing(url, fetch(url, {}, deadline, verify=verify), verify)
+        return Landing(url, fetch(url, {}, deadline, verify=verify, policy=Policy(obstacle=_obstacle)), verify)
     except NoAnswer as error:
         if error.fault.blame == "certificate" and verify:
             return _ask(url, False, deadline)
         return Landing(url, error.fault, verify)
 
 
-def _onward(outcome: Outcome) -> str:
-    """Where an answer leads that `fetch` does not follow, if that is the same site under another name; else ""."""
-    if isinstance(outcome, Fault) or outcome.status not in REDIRECTS or not outcome.unfollowed:
-        return ""
-    try:
-        location = (header(outcome.headers, "location") or "").encode("latin-1").decode("utf-8", "replace")
-        origin, path = place(urljoin(outcome.url, location))
-        before, _ = place(outcome.url)
-        onward = http_url(f"{origin.scheme}://{host_field(origin)}{path}")
-    except ValueError:
-        return ""
-    safe = origin.scheme == "https" or before.scheme == "http"
-    return onward if safe and _same_site(before.host, origin.host) else ""
+def _obstacle(before: Origin, after: Origin) -> str | None:
+    """It may go on to the same site under another name, but there not from https to http."""
+    other = within_host(before, after)
+    return other if other and (keep_https(before, after) or not _same_site(before.host, after.host)) else None
 
 
 def _same_site(one: str, other: str) -> bool:
@@ -91,7 +72,7 @@ def _settled(url: str, here: Landing, deadline: Deadline) -> Landing:
     """
     assert here.answer is not None  # noqa: S101 - only an answer leads here
     before, (after, _) = place(url)[0], place(here.answer.url)
-    if after == before or (before.scheme, after.scheme) == ("https", "http"):
+    if after == before or here.answer.unfollowed == TOO_MANY or (before.scheme, after.scheme) == ("https", "http"):
         return Landing(url, here.outcome, here.verify)
     parts = split_url(url)
     moved = f"{after.scheme}://{host_field(after)}{parts.path}" + (f"?{parts.query}" if parts.query else "")

@@ -15,7 +15,7 @@ from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import Fault
-from pom_cli.net.http import ELSEWHERE, place
+from pom_cli.net.redirects import ELSEWHERE, place
 from pom_cli.setup.front_page import routes_to_try
 from pom_cli.setup.health_paths import CANDIDATES, chosen, well_said
 from pom_cli.setup.landing import Landing

@@ -111,7 +111,7 @@ def test_what_leads_to_another_site_is_not_followed(web: WebServer) -> None:
 def test_a_bad_way_is_not_gone(location: str, secure: WebServer) -> None:
     secure.on("/", redirect(location.replace("\n", "\\n")), answer(200))
     landing = landed("https://shop.test")
-    assert landing.url in ("https://shop.test", "https://www.shop.test/a%22%0ab%3Cc%3E")
+    assert landing.url in ("https://shop.test", "https://www.shop.test", "https://www.shop.test/a%22%0ab%3Cc%3E")
     assert '"' not in landing.url
 
 
@@ -133,7 +133,7 @@ def test_who_leads_in_circles_leads_nowhere(web: WebServer) -> None:
     web.on("/", *[there, back] * 5)
     landing = landed("http://shop.test")
     assert landing.url == "http://shop.test"
-    assert isinstance(landing.outcome, Fault) and landing.outcome.reason == "it redirects in circles"
+    assert landing.answer and landing.answer.unfollowed == "more than 5 redirects"
 
 
 def test_silence_behind_a_redirect_is_silence(web: WebServer, secure: WebServer) -> None:

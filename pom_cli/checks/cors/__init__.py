@@ -176,7 +176,8 @@ def _round(settings: Settings) -> "tuple[tuple[CorsRequest, ...], ...]":
 
 
 def _send(settings: Settings, deadline: "Deadline", method: str, url: str, headers: Mapping[str, str]) -> Outcome:
-    from pom_cli.net.http import REDIRECTS, fetch
+    from pom_cli.net.http import fetch
+    from pom_cli.net.redirects import REDIRECTS, Policy
 
     try:
         return fetch(
@@ -187,7 +188,7 @@ def _send(settings: Settings, deadline: "Deadline", method: str, url: str, heade
             ca_file=settings.ca_file,
             method=method,
             max_body=0,  # the headers tell it all, and an endless stream is as good an answer as any
-            final=REDIRECTS,
+            policy=Policy(final=REDIRECTS),
         )
     except NoAnswer as error:
         return error.fault

@@ -11,9 +11,9 @@ from pom_cli.checks.cors.rules import Asked, preflight_fields, preflight_refusal
 from pom_cli.checks.outcome import Outcome, phrase, told
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
-from pom_cli.net.exchange import Answer
+from pom_cli.net.exchange import Answer, header
 from pom_cli.net.faults import HOSTWIDE, Fault
-from pom_cli.net.http import MAX_REDIRECTS, REDIRECTS, header, place, redirect
+from pom_cli.net.redirects import REDIRECTS, Trail, follow, place
 from pom_cli.text import clean
 
 PREFLIGHT, BARE = "preflight", "request without Origin"
@@ -40,8 +40,10 @@ def visit(url: str, asked: Asked, send: Send) -> tuple[CorsRequest, ...]:
     hand it to another, a last request without Origin tells whether it depends on the Origin at all.
     """
     steps: list[CorsRequest] = []
-    for hop in range(MAX_REDIRECTS + 1):
-        if hop == 0 or not asked.simple:
+    trail = Trail(url)
+    while True:
+        url = trail.url
+        if trail.hops == 0 or not asked.simple:
             steps.append(_preflight(url, asked, send))
             if _stops(steps[-1]) or asked.method not in _SENT:
                 return tuple(steps)
@@ -49,14 +51,12 @@ def visit(url: str, asked: Asked, send: Send) -> tuple[CorsRequest, ...]:
         answer = step.outcome
         if isinstance(answer, Fault) or _stops(step) or not _redirects(answer):
             return (*steps, step, *_doubt(step, send))
-        onward, obstacle = redirect(answer)
-        obstacle = obstacle or _user_in(answer)
-        if obstacle or hop == MAX_REDIRECTS:
-            unfollowed = obstacle or f"more than {MAX_REDIRECTS} redirects"
-            return (*steps, replace(step, outcome=replace(answer, unfollowed=unfollowed)))
+        onward = follow(trail, answer)
+        obstacle = _user_in(answer) if isinstance(onward, Trail) else onward
+        if obstacle or not isinstance(onward, Trail):
+            return (*steps, replace(step, outcome=replace(answer, unfollowed=obstacle)))
         steps.append(step)
-        asked, url = _onward(asked, url, onward), onward
-    raise AssertionError("the last hop returns")
+        asked, trail = _onward(asked, url, onward.url), onward
 
 
 def trial(url: str, asked: Asked, send: Send) -> tuple[CorsRequest, ...]:
