@@ -51,16 +51,24 @@ def _json_table(value: Any) -> dict[str, Any]:
     return value
 
 
-def mismatch(body: bytes, truncated: bool, expected: Expected, content_type: str = "") -> str | None:
+def mismatch(body: bytes, truncated: bool, expected: Expected, content_type: str = "", coding: str = "") -> str | None:
     """What the body lacks of what is expected, None where it lacks nothing.
 
-    The text is looked for as UTF-8, as Latin-1, and in the charset that the Content-Type names.
+    The text is looked for as UTF-8, as Latin-1, and in the charset that the Content-Type names. `coding` is how the
+    body is still encoded.
     """
+    if coding and expected.of_body:
+        return f"its body is encoded with {coding}, which was not asked for and cannot be read here"
     lacking = _lacks_json(body, truncated, expected.json) if expected.json else None
     if lacking or not expected.text:
         return lacking
     found = any(form in body for form in _forms(expected.text, content_type))
-    return None if found else f"the body lacks the text {_shown(expected.text)}"
+    if found:
+        return None
+    text = _shown(expected.text)
+    if truncated:
+        return f"the text {text} is not in the first MiB, and no more is read"
+    return f"the body lacks the text {text}"
 
 
 def _forms(text: str, content_type: str) -> Iterator[bytes]:

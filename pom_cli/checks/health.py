@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
 from pom_cli.checks.expect import Expected
-from pom_cli.checks.outcome import Outcome, figures, status_of, summarize, where, without_query
+from pom_cli.checks.outcome import Outcome, asks_patience, figures, status_of, summarize, where, without_query
 from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, LOGS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Verdict
@@ -139,10 +139,15 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 def look(settings: Settings) -> Seen:
     """Ask until an answer is good, at most `attempts` times; the last one counts."""
     attempt, seen = 1, _ask(settings)
-    while attempt < settings.attempts and status_of(seen.outcome, seen.mismatch, settings.expected) is not OPERATIONAL:
+    while attempt < settings.attempts and _may_be_better(seen, settings.expected):
         time.sleep(settings.pause_s)
         attempt, seen = attempt + 1, _ask(settings)
     return replace(seen, attempts=attempt)
+
+
+def _may_be_better(seen: Seen, expected: Expected) -> bool:
+    good = status_of(seen.outcome, seen.mismatch, expected) is OPERATIONAL
+    return not good and not asks_patience(seen.outcome)
 
 
 def _ask(settings: Settings) -> Seen:
@@ -169,7 +174,8 @@ def _ask(settings: Settings) -> Seen:
 def _mismatch(answer: "Answer", expected: Expected) -> str | None:
     from pom_cli.net.exchange import header
 
-    return expect.mismatch(answer.body, answer.truncated, expected, header(answer.headers, "content-type") or "")
+    content_type = header(answer.headers, "content-type") or ""
+    return expect.mismatch(answer.body, answer.truncated, expected, content_type, answer.coding)
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pom_cli.checks.expect import Expected
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status
 from pom_cli.net.faults import Fault
 from pom_cli.text import clean
 
+_TOO_MANY = 429
 DOWNGRADED = "redirected from https to http"
 
 if TYPE_CHECKING:
@@ -20,9 +21,25 @@ def status_of(outcome: Outcome, mismatch: str | None, expected: Expected) -> Sta
     if isinstance(outcome, Fault):
         return outcome.status
     code = outcome.status
+    if asks_patience(outcome) and code not in expected.status:
+        return UNKNOWN
     if outcome.flaw or not (200 <= code < 300 or code in expected.status):
         return ERROR
-    return DEGRADED if mismatch or (expected.status and code not in expected.status) else OPERATIONAL
+    if expected.status and code not in expected.status:
+        return DEGRADED
+    if mismatch and (outcome.coding or (outcome.truncated and not expected.json)):
+        return UNKNOWN  # what was asked for may be where it was not read
+    return DEGRADED if mismatch else OPERATIONAL
+
+
+def asks_patience(outcome: Outcome) -> bool:
+    """Whether the server limits how often this monitor asks (RFC 6585, section 4). That is no fault of the site, and
+    to ask again soon would make it worse."""
+    return not isinstance(outcome, Fault) and outcome.status == _TOO_MANY and _has(outcome, "retry-after")
+
+
+def _has(answer: "Answer", name: str) -> bool:
+    return any(key.lower() == name for key, _ in answer.headers)
 
 
 def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str:
@@ -31,6 +48,8 @@ def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str
         return told(outcome)
     if outcome.unfollowed:
         return f"{phrase(outcome)}: {outcome.unfollowed}"
+    if asks_patience(outcome) and outcome.status not in expected.status:
+        return f"{phrase(outcome)}: it asks for patience"
     trouble = outcome.flaw
     if outcome.status in expected.status:
         trouble = trouble or mismatch

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
 from pom_cli.checks.http_settings import headers, on_site
-from pom_cli.checks.outcome import Outcome, phrase, told, where, without_query
+from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told, where, without_query
 from pom_cli.checks.steps import LOGS, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict, down
@@ -118,7 +118,11 @@ def look(settings: Settings) -> tuple[Seen, ...]:
     """Every path; the bad ones again, all together after one pause, until none is bad or the attempts are used up."""
     seen = dict(zip(settings.routes, map(Seen, _ask(settings, settings.routes)), strict=True))
     for attempt in range(2, settings.attempts + 1):
-        bad = [route for route, one in seen.items() if status_of(one.outcome, route) is not OPERATIONAL]
+        bad = [
+            route
+            for route, one in seen.items()
+            if status_of(one.outcome, route) is not OPERATIONAL and not asks_patience(one.outcome)
+        ]
         if not bad:
             break
         time.sleep(settings.pause_s)
@@ -168,6 +172,8 @@ def status_of(outcome: Outcome, route: Route) -> Status:
     """What an answer, or the lack of one, makes of its path."""
     if isinstance(outcome, Fault):
         return outcome.status
+    if asks_patience(outcome) and not route.expects(outcome.status):
+        return UNKNOWN
     return OPERATIONAL if route.expects(outcome.status) and not outcome.flaw else ERROR
 
 
@@ -176,6 +182,8 @@ def summarize(outcome: Outcome, route: Route, root: str) -> str:
     if isinstance(outcome, Fault):
         return told(outcome)
     if not route.expects(outcome.status):
+        if asks_patience(outcome):
+            return f"{phrase(outcome)}: it asks for patience"
         wanted = " or ".join(map(str, route.status)) or "2xx"
         return f"{phrase(outcome)}{_onward(outcome.headers, root)}, not {wanted}"
     return f"{outcome.status}, but {outcome.flaw}" if outcome.flaw else phrase(outcome)

@@ -5,23 +5,22 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pom_cli import __version__
 from pom_cli.frozen import dataclass
 from pom_cli.net.body import MAX_BODY, Body, read_body
 from pom_cli.net.deadline import Deadline, since_ms
 from pom_cli.net.faults import Fault, NoAnswer, Phase, fault_of
+from pom_cli.net.head import UNREADABLE, Head, NotHttp, framing, parse, status_line, stays_open
 from pom_cli.net.net import connect, start_tls, tls_context
-from pom_cli.net.stream import Reader, Stream, TooLong
+from pom_cli.net.stream import Stream, TooLong
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
     import socket
-    from http.client import HTTPResponse
 
 MAX_HEAD = 1 << 18  # all interim answers and headers together
-MAX_INTERIM = 4  # 1xx answers before the final one
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PLAIN = re.compile(r"[!-~]+")  # what a request line may carry unencoded
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, section 5.6.2
@@ -57,6 +56,7 @@ class Answer:
     truncated: bool = False  # the body is longer than what was read of it
     unfollowed: str | None = None  # a redirect that was not followed: where it leads, or what is wrong with it
     reusable: bool = False  # the connection can take another request
+    coding: str = ""  # how the body is still encoded: it was not asked for, and is not understood here
     downgraded: bool = False  # a redirect led from https to http
 
     @property
@@ -71,7 +71,6 @@ class Connection:
     origin: Origin
     sock: "socket.socket"
     stream: Stream
-    reader: Reader
     address: str
     dns_ms: float
     connect_ms: float
@@ -96,7 +95,7 @@ def open_connection(
             raise NoAnswer(replace(error.fault, address=link.address)) from error
         tls_ms = since_ms(start)
     stream = Stream(sock, deadline)
-    return Connection(origin, sock, stream, Reader(stream), link.address, link.dns_ms, link.connect_ms, tls_ms)
+    return Connection(origin, sock, stream, link.address, link.dns_ms, link.connect_ms, tls_ms)
 
 
 def exchange(
@@ -115,26 +114,24 @@ def exchange(
     `path` is as it goes over the wire, query included. `keep` asks for the connection to stay open. The bodies of
     `bodiless` statuses are not read. The answer's `url` is the path, and `total_ms` is of this exchange alone.
     """
-    import http.client  # noqa: F401 - loaded before the clock starts, or the first answer of a run would look slow
-
     start = time.monotonic()
     stream = connection.stream
-    stream.deadline, stream.first_at, stream.allowance = deadline, None, MAX_HEAD
+    stream.deadline, stream.first_at = deadline, None
     message = request(connection.origin, method, path, headers, keep)
     with _telling("send", connection):
         connection.sock.settimeout(deadline.remaining())
         connection.sock.sendall(message)
     sent = time.monotonic()
     with _telling("headers", connection):
-        response = _head(connection, method)
-    skip = response.status in bodiless
+        head = _head(stream)
+    skip = head.status in bodiless
+    frame = framing(head, method)
     with _telling("body", connection):
-        stream.allowance = max_body + MAX_HEAD  # the framing of chunks comes on top
-        body = Body() if skip else read_body(response, max_body)
+        body = Body() if skip else read_body(stream, frame, head.items("content-encoding"), max_body)
     return Answer(
-        status=response.status,
-        reason=clean(response.reason, 60),
-        headers=response.headers.items(),
+        status=head.status,
+        reason=clean(head.reason, 60),
+        headers=head.fields,
         body=body.content,
         url=path,
         address=connection.address,
@@ -145,7 +142,8 @@ def exchange(
         total_ms=since_ms(start),
         flaw=body.flaw,
         truncated=body.truncated,
-        reusable=keep and not (skip or body.flaw or body.truncated or response.will_close),
+        coding=body.coding,
+        reusable=keep and stays_open(head) and not _unfinished(frame.ending, skip, body),
     )
 
 
@@ -179,27 +177,20 @@ def host_field(origin: Origin) -> str:
 
 
 def header(headers: list[tuple[str, str]], name: str) -> str | None:
-    """The first value of a header, by its name in lower case. Blanks around it are none of it, which the parser keeps
-    (RFC 9110, section 5.5)."""
-    return next((value.strip(" \t") for key, value in headers if key.lower() == name), None)
+    """The first value of a header, by its name in lower case."""
+    return next((value for key, value in headers if key.lower() == name), None)
 
 
 @contextmanager
 def _telling(phase: Phase, connection: Connection) -> Iterator[None]:
     """Turn what can go wrong in one phase into NoAnswer."""
-    from http.client import HTTPException
-
     try:
         yield
-    except (OSError, HTTPException, TooLong) as error:
+    except (OSError, NotHttp, TooLong) as error:
         raise NoAnswer(replace(_fault(phase, error, connection.stream), address=connection.address)) from error
 
 
 def _fault(phase: Phase, error: Exception, stream: Stream) -> Fault:
-    from http.client import BadStatusLine, RemoteDisconnected
-
-    if isinstance(error, RemoteDisconnected):
-        return Fault(phase, "connection closed without an answer")
     if isinstance(error, TimeoutError):
         what = "answer" if stream.first_at is None else "complete answer"
         return Fault(phase, f"no {what} within {stream.deadline.seconds:g} s")
@@ -207,21 +198,32 @@ def _fault(phase: Phase, error: Exception, stream: Stream) -> Fault:
         return fault_of(phase, error, stream.deadline)
     if isinstance(error, TooLong):
         return Fault(phase, "no end of the headers")
-    if isinstance(error, BadStatusLine):
-        return Fault(phase, f"no HTTP: it says {clean(str(error), 60)!r}")
-    return Fault(phase, f"no HTTP that can be read: {clean(str(error), 80)}")
+    return Fault(phase, str(error))
 
 
-def _head(connection: Connection, method: str) -> "HTTPResponse":
-    """Status and headers of the final answer, interim ones skipped (RFC 9110, section 15.2)."""
-    from http.client import HTTPException, HTTPResponse
+def _unfinished(ending: str, skipped: bool, body: Body) -> bool:
+    """Whether more of this answer may come over the connection."""
+    if ending == "none":
+        return False
+    return skipped or ending == "close" or body.truncated or body.flaw is not None
 
-    for _ in range(MAX_INTERIM + 1):
-        response = HTTPResponse(cast(Any, connection.reader), method=method)
-        response.begin()
-        if connection.stream.ended:
-            # The parser takes the end of the stream for the end of the headers.
-            raise HTTPException("the headers were cut off")
-        if response.status >= 200 or response.status == 101:
-            return response
-    raise HTTPException("interim answers and no final one")
+
+def _head(stream: Stream) -> Head:
+    """Status and headers of the final answer, interim ones skipped. Raises NotHttp, TooLong."""
+    room, lines = MAX_HEAD, list[bytes]()
+    while True:
+        line = stream.line(room)
+        room -= len(line)
+        if line and not lines and (line.endswith(b"\n") or not line.startswith(b"HTTP/1.")):
+            status_line(line)  # at once: whoever speaks something else may never send an empty line
+        if not line.endswith(b"\n"):
+            nothing = stream.first_at is None
+            raise NotHttp(
+                "connection closed without an answer" if nothing else f"{UNREADABLE}: the headers were cut off"
+            )
+        if line not in (b"\r\n", b"\n"):
+            lines.append(line)
+            continue
+        head, lines = parse(lines), []
+        if not head.interim:
+            return head

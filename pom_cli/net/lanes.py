@@ -11,10 +11,10 @@ from pom_cli.net import pool
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.exchange import Answer, Connection, Origin, exchange, open_connection
 from pom_cli.net.faults import HOSTWIDE, Fault, NoAnswer
-from pom_cli.net.stream import TooLong
 
 MOST = 4  # connections to one origin
 ALONE_S = 0.25  # as long as the rest will not take longer, one connection is enough
+_TIMED_OUT = 408  # on a kept connection: it was about to be closed (RFC 9110, section 15.5.9)
 NOT_ASKED = Fault("connect", "not asked: the paths before it took too long", "ours")
 
 
@@ -108,6 +108,8 @@ def _ask(
     reusable = False
     try:
         answer = exchange(connection, "GET", path, errand.headers, deadline, keep=True)
+        if kept and answer.status == _TIMED_OUT:
+            return _ask(errand, path, None, deadline)
         reusable = answer.reusable
     except NoAnswer as error:
         stale = kept and connection.stream.first_at is None and time.monotonic() < deadline.ends
@@ -126,8 +128,4 @@ def is_quiet(connection: Connection) -> bool:
     poll.register(connection.sock, select.POLLIN)
     if poll.poll(0):
         return False
-    connection.stream.allowance = 0  # so that a look into an empty buffer does not read on
-    try:
-        return not connection.reader.peek(1)
-    except TooLong:
-        return True
+    return connection.stream.empty

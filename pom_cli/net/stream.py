@@ -1,49 +1,62 @@
-"""A socket's bytes as a file: none read after the deadline, and no more than are allowed."""
+"""A socket's bytes by lines and pieces, none of them read after the deadline."""
 
-import io
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pom_cli.net.deadline import Deadline
 
 if TYPE_CHECKING:
     import socket
 
+_PIECE = 1 << 16
+
 
 class TooLong(Exception):
     """More bytes came than anybody will read."""
 
 
-class Stream(io.RawIOBase):
-    """A socket's bytes, read no later than `deadline` and no more than `allowance`."""
+class Stream:
+    """What a socket sends. `first_at` is the instant of the first byte since it was last set to None."""
 
     def __init__(self, sock: "socket.socket", deadline: Deadline) -> None:
         self.sock = sock
         self.deadline = deadline
-        self.allowance = 0
         self.first_at: float | None = None
-        self.ended = False
+        self._buffer = bytearray()
 
-    def readable(self) -> bool:
-        return True
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has been received that nobody has read yet."""
+        return not self._buffer
 
-    def readinto(self, buffer: Any) -> int:
-        if self.allowance <= 0:
+    def line(self, room: int) -> bytes:
+        """The bytes up to and with the next line feed, or up to the end. Raises TooLong beyond `room` bytes."""
+        seen = 0
+        while (end := self._buffer.find(b"\n", seen)) < 0:
+            seen = len(self._buffer)
+            if seen > room:
+                raise TooLong
+            if not self._fill():
+                return self._take(seen)
+        if end >= room:
             raise TooLong
+        return self._take(end + 1)
+
+    def some(self, most: int) -> bytes:
+        """What is there, at most so many bytes; b"" at the end alone."""
+        if not self._buffer:
+            self._fill()
+        return self._take(most)
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+    def _fill(self) -> bool:
         self.sock.settimeout(self.deadline.remaining())
-        count = self.sock.recv_into(buffer)
-        self.allowance -= count
-        self.ended = not count
-        if count and self.first_at is None:
+        piece = self.sock.recv(_PIECE)
+        if piece and self.first_at is None:
             self.first_at = time.monotonic()
-        return count
-
-
-class Reader(io.BufferedReader):
-    """The buffer over a Stream. HTTPResponse closes what it has read to the end: this one stays for the next."""
-
-    def makefile(self, _mode: str) -> "Reader":
-        return self
-
-    def close(self) -> None:
-        """Nothing to do: the socket is the Connection's."""
+        self._buffer += piece
+        return bool(piece)

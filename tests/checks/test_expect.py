@@ -72,6 +72,18 @@ def test_what_the_body_says_is_cut_and_printable() -> None:
     assert len(told) < 150
 
 
+def test_a_text_that_may_stand_behind_what_was_read_is_not_called_missing() -> None:
+    assert differs("x" * 99, truncated=True, text="ok") == 'the text "ok" is not in the first MiB, and no more is read'
+    assert differs("ok" + "x" * 99, truncated=True, text="ok") is None
+
+
+@pytest.mark.parametrize("expected", [{"json": {"a": 1}}, {"text": "ok"}])
+def test_a_body_that_cannot_be_decoded_is_called_just_that(expected: dict[str, Any]) -> None:
+    told = mismatch(b"\x0b\x02\x80", False, Expected(**expected), coding="br")
+    assert told == "its body is encoded with br, which was not asked for and cannot be read here"
+    assert mismatch(b"\x0b\x02\x80", False, Expected(), coding="br") is None
+
+
 def test_a_truncated_body_is_not_taken_for_broken_json() -> None:
     assert differs('{"status": "opera', truncated=True, json={"a": 1}) == "the body is longer than 1 MiB"
 

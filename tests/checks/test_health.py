@@ -123,7 +123,8 @@ WANTED = Expected(json={"status": "operational"})
         (redirect("http://[::", 301), Expected(), ERROR, "301 Moved Permanently: redirect to an unreadable address"),
         (redirect("/"), Expected(), ERROR, "302 Found: more than 5 redirects"),
         (zipped(b'{"status": "operational"}'), WANTED, OPERATIONAL, "200 OK"),
-        (zipped(b'{"status": "operational"}', cut=3), WANTED, ERROR, "200, but the body was cut off"),
+        (zipped(b'{"status": "operational"}', cut=9), WANTED, ERROR, "200, but the body was cut off"),
+        (zipped(b'{"status": "operational"}', cut=3), WANTED, OPERATIONAL, "200 OK"),  # curl, Chromium
         ([*answer(200, b"hello", length=99), CLOSE], Expected(), ERROR, "200, but the body was cut off"),
         (answer(200, b"hello", length="soon"), Expected(), ERROR, "200, but its Content-Length cannot be read"),
         (endless(head(200)), Expected(), OPERATIONAL, "200 OK"),
@@ -353,6 +354,13 @@ def read(data: dict[str, Any], site: Site = SITE) -> tuple[Settings, list[str]]:
     settings = parse(table, site)
     table.finish()
     return settings, table.problems
+
+
+def test_a_site_that_asks_for_patience_is_left_in_peace(server: WebServer) -> None:
+    finding = check(server, answer(429, b"", {"Retry-After": "60"}), attempts=3)
+    assert told(finding) == (UNKNOWN, "429 Too Many Requests: it asks for patience")
+    assert finding.verdicts["health"].status is UNKNOWN
+    assert len(server.requests) == 1
 
 
 class TestParse:

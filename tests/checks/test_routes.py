@@ -274,6 +274,11 @@ class TestLooking:
         }
         assert server.connections < len(found)
 
+    def test_a_site_that_asks_for_patience_is_left_in_peace(self, server: WebServer) -> None:
+        server.on("/", answer(429, b"", {"Retry-After": "60"}))
+        assert told(check(server, "/", attempts=3)) == {"/": (UNKNOWN, "429 Too Many Requests: it asks for patience")}
+        assert len(server.requests) == 1
+
     def test_redirects_are_not_followed(self, server: WebServer) -> None:
         server.on("/account", redirect("/login?next=/account"))
         server.on("/login", answer(200))

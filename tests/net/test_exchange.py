@@ -117,11 +117,18 @@ class TestAnswer:
             [head(100)],
             [head(102), head(102), head(103, {"Link": "</style.css>; rel=preload"})],
             [head(103, {"Link": "</style.css>"}), 0.05],
+            [head(103, {"Link": "</style.css>"})] * 50,
         ],
     )
     def test_interim_answers_are_skipped(self, server: WebServer, interim: Script) -> None:
         got = ask(server, [*interim, *answer(200, b"hello")])  # type: ignore[misc]
         assert (got.status, got.body) == (200, b"hello")
+
+    @pytest.mark.parametrize(
+        "fields", [{f"X-{number}": "1" for number in range(500)}, {"X": "x" * 70_000}], ids=["many", "long"]
+    )
+    def test_a_head_is_bounded_as_a_whole_and_in_no_other_way(self, server: WebServer, fields: dict[str, str]) -> None:
+        assert ask(server, answer(200, b"hello", fields)).body == b"hello"
 
     def test_switching_protocols_is_an_answer_of_its_own(self, server: WebServer) -> None:
         assert ask(server, [head(101, {"Upgrade": "websocket"}), CLOSE]).status == 101
@@ -182,12 +189,6 @@ class TestFault:
             ([head(200)[:10], RESET], "connection reset"),
             ([b"HTTP/1.1 200 OK\r\nServer: x\r\n", CLOSE], "no HTTP that can be read: the headers were cut off"),
             ([b"HTTP/1.1 200 OK\r\nServ", CLOSE], "no HTTP that can be read: the headers were cut off"),
-            ([head(102)] * 6, "no HTTP that can be read: interim answers and no final one"),
-            ([head(200, {f"X-{i}": "1" for i in range(101)})], "no HTTP that can be read: got more than 100 headers"),
-            (
-                [head(200, {"X": "x" * 70000})],
-                "no HTTP that can be read: got more than 65536 bytes when reading header line",
-            ),
             (endless(b"", head(100)), "no end of the headers"),
             (endless(head(200)[:-2], b"X: " + b"x" * 60000 + b"\r\n"), "no end of the headers"),
         ],
@@ -223,9 +224,9 @@ class TestFault:
             steps += [partial(lambda raw, sock: os.write(sock.fileno(), raw), piece), 0.02]
         with WebServer(tls=issue(authority())) as server:
             server.on("/", steps)
-            deadline = Deadline.after(SOON)
             origin = Origin("https", server.host, server.port)
-            connection = open_connection(origin, deadline, ca_file=roots)
+            connection = open_connection(origin, Deadline.after(5), ca_file=roots)
+            deadline = Deadline.after(SOON)
             with closing(connection), pytest.raises(NoAnswer, match=r"no answer within 0\.4 s \(headers\)"):
                 exchange(connection, "GET", "/", {}, deadline)
 

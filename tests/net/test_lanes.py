@@ -45,8 +45,8 @@ class TestOneLane:
     def test_fast_answers_come_over_one_kept_connection_in_the_order_of_the_paths(self, server: WebServer) -> None:
         asked = paths(30)
         for number, path in enumerate(asked):
-            server.on(path, answer(400 + number, b"x" * number))
-        assert told(ask(server, asked)) == list(range(400, 430))
+            server.on(path, answer(500 + number, b"x" * number))
+        assert told(ask(server, asked)) == list(range(500, 530))
         assert server.connections == 1
         assert server.paths() == asked
 
@@ -109,6 +109,13 @@ class TestKeptConnection:
         serve(server, ["/a", "/c"], OK)
         server.on("/b", [RESET])
         assert told(ask(server, ["/a", "/b", "/c"])) == [200, "connection reset", 200]
+
+    def test_a_kept_connection_that_timed_out_is_asked_again_on_a_fresh_one(self, server: WebServer) -> None:
+        server.on("/a", OK)
+        server.on("/b", answer(408, b"", {"Connection": "close"}), OK)  # RFC 9110, section 15.5.9
+        server.on("/c", answer(408))
+        assert told(ask(server, ["/a", "/b"])) == [200, 200]
+        assert told(ask(server, ["/c"])) == [408]
 
     def test_an_answer_that_breaks_off_is_not_asked_again(self, server: WebServer) -> None:
         server.on("/a", OK)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from pom_cli.checks.cors.rules import Asked, preflight_fields, preflight_refusal, refusal, value, varies
-from pom_cli.checks.outcome import Outcome, phrase, told
+from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told
 from pom_cli.frozen import dataclass
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, Status
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status
 from pom_cli.net.exchange import Answer, header
 from pom_cli.net.faults import HOSTWIDE, Fault
 from pom_cli.net.redirects import REDIRECTS, Trail, follow, place
@@ -138,6 +138,8 @@ def _trouble(step: CorsRequest) -> tuple[Status, str] | None:
         return step.outcome.status, _silence(step, step.outcome)
     if step.outcome.unfollowed:
         return ERROR, f"{step.name}: {phrase(step.outcome)}: {step.outcome.unfollowed}"
+    if asks_patience(step.outcome):
+        return UNKNOWN, f"{step.name}: {phrase(step.outcome)}: it asks for patience"
     reason = refused(step)
     if reason is None or _tells_nothing(step):
         return None
