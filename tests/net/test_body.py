@@ -6,26 +6,12 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wire import Wire
 
 from pom_cli.net.body import CUT_OFF, Body, read_body
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.head import framing, parse
 from pom_cli.net.stream import Stream
-
-
-class Wire:
-    """Bytes that a Stream takes for a socket: they come in pieces of so many."""
-
-    def __init__(self, data: bytes, piece: int = 1 << 20) -> None:
-        self.data, self.piece = data, piece
-
-    def settimeout(self, seconds: float) -> None:
-        assert seconds > 0
-
-    def recv(self, most: int) -> bytes:
-        count = min(most, self.piece)
-        came, self.data = self.data[:count], self.data[count:]
-        return came
 
 
 def read(headers: str, body: bytes, limit: int = 1 << 20, method: str = "GET", status: int = 200) -> Body:
