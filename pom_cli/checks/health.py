@@ -13,7 +13,9 @@ from pom_cli.checks.outcome import Outcome, asks_patience, figures, status_of, s
 from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, LOGS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Verdict
-from pom_cli.net.faults import EXPIRED, Fault
+from pom_cli.net import client
+from pom_cli.net.client import Client
+from pom_cli.net.faults import Fault
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
 
@@ -81,22 +83,16 @@ RUNBOOK = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What to ask and what must come back. Times are in seconds."""
+    """What to ask and what must come back."""
 
     url: str
-    timeout_s: float = 10.0
-    attempts: int = 2
-    pause_s: float = 2.0  # before a bad answer is asked again
+    client: Client = field(default_factory=Client)
     expected: Expected = field(default_factory=Expected)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    verify: bool = True
-    ca_file: str | None = None
     drift: Rule | None = field(default_factory=Rule)  # None: not watched
-    tls_tells: bool = False  # the target's tls check tells of an expired certificate, so that health need not
 
     @property
     def budget(self) -> float:
-        return self.attempts * self.timeout_s + (self.attempts - 1) * self.pause_s
+        return self.client.budget(self.client.timeout_s)
 
 
 @dataclass(frozen=True)
@@ -117,14 +113,9 @@ def parse(table: Table, site: Site) -> Settings:
     url = http_settings.url(table, site)
     return Settings(
         url=url,
-        timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
-        attempts=table.integer("attempts", 2, 1, 10),
+        client=client.parse(table, site, url, http_settings.headers(table)),
         expected=expect.parse(table),
-        headers=http_settings.headers(table),
-        verify=site.verify,
-        ca_file=site.ca_file,
         drift=_drift(table),
-        tls_tells=site.tls and http_settings.is_at(url, site),
     )
 
 
@@ -139,8 +130,8 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 def look(settings: Settings) -> Seen:
     """Ask until an answer is good, at most `attempts` times; the last one counts."""
     attempt, seen = 1, _ask(settings)
-    while attempt < settings.attempts and _may_be_better(seen, settings.expected):
-        time.sleep(settings.pause_s)
+    while attempt < settings.client.attempts and _may_be_better(seen, settings.expected):
+        time.sleep(settings.client.pause_s)
         attempt, seen = attempt + 1, _ask(settings)
     return replace(seen, attempts=attempt)
 
@@ -159,10 +150,10 @@ def _ask(settings: Settings) -> Seen:
     try:
         answer = fetch(
             settings.url,
-            settings.headers,
-            Deadline.after(settings.timeout_s),
-            verify=settings.verify,
-            ca_file=settings.ca_file,
+            settings.client.headers,
+            Deadline.after(settings.client.timeout_s),
+            verify=settings.client.verify,
+            ca_file=settings.client.ca_file,
             policy=Policy(final=expected.status),
         )
     except NoAnswer as error:
@@ -191,13 +182,12 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
 def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
     summary = summarize(seen.outcome, seen.mismatch, settings.expected)
     silent = Verdict(UNKNOWN, summary)
-    told_elsewhere = fault.reason == EXPIRED and settings.tls_tells
     return Finding(
         subject="",
         status=fault.status,
         summary=summary,
         verdicts={
-            "health": silent if told_elsewhere else Verdict(fault.status, summary),
+            "health": silent if settings.client.leaves(fault) else Verdict(fault.status, summary),
             "latency-drift": silent,
         },
         detail={**where(fault), "url": without_query(settings.url), "attempts": seen.attempts},

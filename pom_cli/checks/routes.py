@@ -13,7 +13,9 @@ from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told, where, 
 from pom_cli.checks.steps import LOGS, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict, down
-from pom_cli.net.faults import EXPIRED, Fault
+from pom_cli.net import client
+from pom_cli.net.client import Client
+from pom_cli.net.faults import Fault
 from pom_cli.net.lanes import longest
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
@@ -62,21 +64,15 @@ class Route:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked at `root`, a URL without a path. Times are in seconds."""
+    """What is asked at `root`, a URL without a path."""
 
     root: str
     routes: tuple[Route, ...]
-    timeout_s: float = 10.0
-    attempts: int = 2
-    pause_s: float = 2.0  # before the bad ones are asked again
-    headers: Mapping[str, str] = field(default_factory=dict)
-    verify: bool = True
-    ca_file: str | None = None
-    tls_tells: bool = False  # the target's tls check tells of an expired certificate, so that routes need not
+    client: Client = field(default_factory=Client)
 
     @property
     def budget(self) -> float:
-        return self.attempts * longest(len(self.routes), self.timeout_s) + (self.attempts - 1) * self.pause_s
+        return self.client.budget(longest(len(self.routes), self.client.timeout_s))
 
 
 @dataclass(frozen=True)
@@ -94,16 +90,8 @@ def adhoc(site: Site) -> bool:
 def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `routes` table."""
     parts = urlsplit(site.url)
-    return Settings(
-        root=f"{parts.scheme}://{parts.netloc}",
-        routes=_routes(table, site),
-        timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
-        attempts=table.integer("attempts", 2, 1, 10),
-        headers=headers(table),
-        verify=site.verify,
-        ca_file=site.ca_file,
-        tls_tells=site.tls,
-    )
+    root = f"{parts.scheme}://{parts.netloc}"
+    return Settings(root, _routes(table, site), client.parse(table, site, root, headers(table)))
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:
@@ -117,7 +105,7 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 def look(settings: Settings) -> tuple[Seen, ...]:
     """Every path; the bad ones again, all together after one pause, until none is bad or the attempts are used up."""
     seen = dict(zip(settings.routes, map(Seen, _ask(settings, settings.routes)), strict=True))
-    for attempt in range(2, settings.attempts + 1):
+    for attempt in range(2, settings.client.attempts + 1):
         bad = [
             route
             for route, one in seen.items()
@@ -125,18 +113,17 @@ def look(settings: Settings) -> tuple[Seen, ...]:
         ]
         if not bad:
             break
-        time.sleep(settings.pause_s)
+        time.sleep(settings.client.pause_s)
         seen |= {route: Seen(outcome, attempt) for route, outcome in zip(bad, _ask(settings, bad), strict=True)}
     return tuple(seen.values())
 
 
 def _ask(settings: Settings, routes: Sequence[Route]) -> list[Outcome]:
-    from pom_cli.net.lanes import Errand, walk
+    from pom_cli.net.lanes import walk
     from pom_cli.net.redirects import place
 
     origin, _ = place(settings.root)
-    errand = Errand(origin, settings.timeout_s, settings.headers, settings.verify, settings.ca_file)
-    return walk([place(settings.root + route.path)[1] for route in routes], errand)
+    return walk(origin, [place(settings.root + route.path)[1] for route in routes], settings.client)
 
 
 def judge(seen: tuple[Seen, ...], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
@@ -149,7 +136,7 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
     status, summary = status_of(outcome, route), summarize(outcome, route, settings.root)
     detail: dict[str, Any] = {"url": without_query(settings.root + route.path), "attempts": seen.attempts}
     if isinstance(outcome, Fault):
-        told_elsewhere = outcome.reason == EXPIRED and settings.tls_tells
+        told_elsewhere = settings.client.leaves(outcome)
         return Finding(
             subject=route.path,
             status=status,

@@ -2,12 +2,13 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import field, replace
 from functools import partial
 
 from pom_cli.frozen import dataclass
 from pom_cli.net import pool
+from pom_cli.net.client import Client
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.exchange import Answer, Connection, Origin, exchange, open_connection
 from pom_cli.net.faults import HOSTWIDE, Fault, NoAnswer
@@ -16,17 +17,6 @@ MOST = 4  # connections to one origin
 ALONE_S = 0.25  # as long as the rest will not take longer, one connection is enough
 _TIMED_OUT = 408  # on a kept connection: it was about to be closed (RFC 9110, section 15.5.9)
 NOT_ASKED = Fault("connect", "not asked: the paths before it took too long", "ours")
-
-
-@dataclass(frozen=True)
-class Errand:
-    """How each path is asked. The time is in seconds, for the whole request."""
-
-    origin: Origin
-    timeout_s: float
-    headers: Mapping[str, str] = field(default_factory=dict)
-    verify: bool = True
-    ca_file: str | None = None
 
 
 def longest(count: int, timeout_s: float) -> float:
@@ -43,7 +33,8 @@ def _last_start(count: int, timeout_s: float) -> float:
 class _Walk:
     """What the lanes share. Each operation on it is atomic, so it needs no lock."""
 
-    errand: Errand
+    origin: Origin
+    client: Client
     paths: Sequence[str]
     latest: float  # the last instant at which a path may be begun
     waiting: deque[int]
@@ -51,18 +42,18 @@ class _Walk:
     refused: Fault | None = None  # why a lane got no connection
 
 
-def walk(paths: Sequence[str], errand: Errand) -> list[Answer | Fault]:
+def walk(origin: Origin, paths: Sequence[str], client: Client) -> list[Answer | Fault]:
     """A GET of each path (as it goes over the wire, query included), redirects not followed; bodies are not kept.
 
     Where the origin cannot be reached at all, every path has that fault at once. A path that hangs uses up its own
     time alone.
     """
-    latest = time.monotonic() + _last_start(len(paths), errand.timeout_s)
-    shared = _Walk(errand, paths, latest, deque(range(len(paths))))
+    latest = time.monotonic() + _last_start(len(paths), client.timeout_s)
+    shared = _Walk(origin, client, paths, latest, deque(range(len(paths))))
     kept = _lane(shared, None, alone=True)
     if shared.waiting and not shared.refused:
         connections = [kept, *[None] * (min(MOST, len(shared.waiting)) - 1)]
-        budget = longest(len(paths), errand.timeout_s)
+        budget = longest(len(paths), client.timeout_s)
         for _, result in pool.each(connections, partial(_lane, shared), lambda _: budget):
             if isinstance(result, Exception):
                 raise result
@@ -77,7 +68,7 @@ def _lane(shared: _Walk, kept: Connection | None, alone: bool = False) -> Connec
             number = shared.waiting.popleft()
         except IndexError:
             break  # another lane took the last one
-        outcome, kept = _ask(shared.errand, shared.paths[number], kept, Deadline.after(shared.errand.timeout_s))
+        outcome, kept = _ask(shared, shared.paths[number], kept, Deadline.after(shared.client.timeout_s))
         if isinstance(outcome, Fault) and outcome.phase in HOSTWIDE:
             shared.waiting.appendleft(number)  # for the lanes that have a connection
             shared.refused = outcome
@@ -92,28 +83,29 @@ def _lane(shared: _Walk, kept: Connection | None, alone: bool = False) -> Connec
 
 
 def _ask(
-    errand: Errand, path: str, kept: Connection | None, deadline: Deadline
+    shared: _Walk, path: str, kept: Connection | None, deadline: Deadline
 ) -> tuple[Answer | Fault, Connection | None]:
     """One path's outcome, and the connection where it can take another request.
 
     A kept connection that the server has closed meanwhile is no fault: the path is then asked over a fresh one.
     """
+    client = shared.client
     if kept and not is_quiet(kept):
         kept.close()
         kept = None
     try:
-        connection = kept or open_connection(errand.origin, deadline, verify=errand.verify, ca_file=errand.ca_file)
+        connection = kept or open_connection(shared.origin, deadline, verify=client.verify, ca_file=client.ca_file)
     except NoAnswer as error:
         return error.fault, None
     reusable = False
     try:
-        answer = exchange(connection, "GET", path, errand.headers, deadline, keep=True)
+        answer = exchange(connection, "GET", path, client.headers, deadline, keep=True)
         if kept and answer.status == _TIMED_OUT:
-            return _ask(errand, path, None, deadline)
+            return _ask(shared, path, None, deadline)
         reusable = answer.reusable
     except NoAnswer as error:
         stale = kept and connection.stream.first_at is None and time.monotonic() < deadline.ends
-        return _ask(errand, path, None, deadline) if stale else (error.fault, None)
+        return _ask(shared, path, None, deadline) if stale else (error.fault, None)
     finally:
         if not reusable:
             connection.close()

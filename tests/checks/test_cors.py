@@ -16,6 +16,7 @@ from pom_cli.checks.cors import Seen, Settings, judge, look, parse
 from pom_cli.checks.cors.rules import Asked
 from pom_cli.checks.cors.visit import PREFLIGHT, CorsRequest
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
+from pom_cli.net.client import Client
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.toml.table import Table
@@ -37,7 +38,9 @@ def read(**data: Any) -> tuple[Settings, list[str]]:
 
 def check(url: str, **more: Any) -> dict[str, Finding]:
     """What looking at this URL, and judging it, gives, by origin."""
-    settings = Settings(**{"url": url, "origin": APP, "timeout_s": 5.0, "pause_s": 0.01, **more})
+    own = {key: more.pop(key) for key in ("attempts", "pause_s", "timeout_s", "verify", "ca_file") if key in more}
+    client = Client(**{"timeout_s": 5.0, "pause_s": 0.01, **own})
+    settings = Settings(**{"url": url, "origin": APP, "client": client, **more})
     return {finding.subject: finding for finding in judge(look(settings), settings, {}, NOW)}
 
 
@@ -80,17 +83,13 @@ class TestParse:
             headers=("authorization", "x-b"),
             credentials=True,
             refuse=(EVIL, "null"),
-            timeout_s=3.0,
-            attempts=1,
-            verify=False,
-            ca_file="/etc/pom/ca.pem",
-            tls_tells=True,
+            client=Client(3.0, 1, verify=False, ca_file="/etc/pom/ca.pem", tls_tells=True),
         )
         assert cors.subjects(settings) == (APP, EVIL, "null")
 
     def test_another_host_s_certificate_is_not_told_of_by_the_site_s_tls_check(self) -> None:
         table = Table({"url": "https://api.example.com/", "origin": APP}, "c", [])
-        assert parse(table, replace(SITE, tls=True)).tls_tells is False
+        assert parse(table, replace(SITE, tls=True)).client.tls_tells is False
 
     @pytest.mark.parametrize(
         ("data", "mistake"),
@@ -352,7 +351,9 @@ class TestJudging:
 
     def test_an_expired_certificate_is_left_to_the_tls_check_where_there_is_one(self) -> None:
         seen = Seen(((CorsRequest(PREFLIGHT, SETTINGS.url, Asked(APP), Fault("tls", EXPIRED, "certificate")),),))
-        alone, watched = (judge(seen, replace(SETTINGS, tls_tells=tells), {}, NOW)[0] for tells in (False, True))
+        alone, watched = (
+            judge(seen, replace(SETTINGS, client=Client(tls_tells=tells)), {}, NOW)[0] for tells in (False, True)
+        )
         assert alone.verdicts["cors"] == Verdict(ERROR, EXPIRED)
         assert watched.verdicts["cors"].status is UNKNOWN
         assert (alone.status, watched.status) == (ERROR, ERROR)

@@ -16,6 +16,7 @@ from pom_cli.checks.drift import Rule
 from pom_cli.checks.expect import Expected
 from pom_cli.checks.health import Seen, Settings, judge, look, parse
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Baseline, Finding, Past, Status, Verdict
+from pom_cli.net.client import Client
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import Fault
 from pom_cli.toml.table import Table
@@ -29,7 +30,8 @@ SETTINGS = Settings("https://shop.example.com/")
 def check(server: WebServer, *scripts: Script, path: str = "/", **more: Any) -> Finding:
     """What looking at a path with these scripts, and judging it, gives."""
     server.on(path, *scripts)
-    settings = Settings(**{"url": server.url(path), "timeout_s": 5.0, "attempts": 1, "pause_s": 0.01, **more})
+    own = {key: more.pop(key) for key in ("attempts", "headers", "timeout_s", "verify", "ca_file") if key in more}
+    settings = Settings(server.url(path), Client(**{"timeout_s": 5.0, "attempts": 1, "pause_s": 0.01, **own}), **more)
     return judge(look(settings), settings, {}, NOW)[0]
 
 
@@ -184,7 +186,7 @@ class TestSilence:
     def test_a_closed_port_is_unreachable(self) -> None:
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
-            settings = Settings(f"http://127.0.0.1:{sock.getsockname()[1]}/", attempts=1)
+            settings = Settings(f"http://127.0.0.1:{sock.getsockname()[1]}/", Client(attempts=1))
             finding = judge(look(settings), settings, {}, NOW)[0]
         assert told(finding) == (UNREACHABLE, "connection refused")
         assert (finding.detail["phase"], finding.detail["address"]) == ("connect", "127.0.0.1")
@@ -203,7 +205,7 @@ class TestSilence:
             raise socket.gaierror(code, "Temporary failure in name resolution")
 
         monkeypatch.setattr(socket, "getaddrinfo", fail)
-        settings = Settings("http://shop.example.com/", attempts=1)
+        settings = Settings("http://shop.example.com/", Client(attempts=1))
         finding = judge(look(settings), settings, {}, NOW)[0]
         assert told(finding) == (status, summary)
         assert finding.verdicts["health"].status is status
@@ -215,7 +217,7 @@ class TestSilence:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with socket.socket() as lowest:
             limit = lowest.fileno()
-        settings = Settings(server.url("/"), attempts=1)
+        settings = Settings(server.url("/"), Client(attempts=1))
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             seen = look(settings)
@@ -244,13 +246,15 @@ class TestCertificate:
 
     def test_of_an_expired_one_health_is_silent_where_the_tls_check_speaks(self) -> None:
         seen = Seen(Fault("tls", "certificate has expired", "certificate"))
-        finding = judge(seen, replace(SETTINGS, tls_tells=True), {}, NOW)[0]
+        finding = judge(seen, replace(SETTINGS, client=Client(tls_tells=True)), {}, NOW)[0]
         assert told(finding) == (ERROR, "certificate has expired")
         assert finding.verdicts["health"].status is UNKNOWN
 
     def test_of_an_untrusted_one_health_speaks_all_the_same(self) -> None:
         seen = Seen(Fault("tls", "self-signed certificate", "certificate"))
-        assert judge(seen, replace(SETTINGS, tls_tells=True), {}, NOW)[0].verdicts["health"].status is ERROR
+        assert (
+            judge(seen, replace(SETTINGS, client=Client(tls_tells=True)), {}, NOW)[0].verdicts["health"].status is ERROR
+        )
 
     def test_without_verify_it_is_not_looked_at(self) -> None:
         with WebServer(tls=issue(None)) as server:
@@ -284,7 +288,7 @@ class TestAttempts:
         assert told(finding) == (OPERATIONAL, "200 OK")
 
     def test_the_budget_is_of_all_attempts_and_pauses(self) -> None:
-        assert replace(SETTINGS, timeout_s=10, attempts=3, pause_s=2).budget == 34
+        assert replace(SETTINGS, client=Client(10, 3, 2)).budget == 34
 
 
 def slow(latency_ms: float, past: Past, rule: Rule | None = SETTINGS.drift) -> Finding:
@@ -366,7 +370,12 @@ def test_a_site_that_asks_for_patience_is_left_in_peace(server: WebServer) -> No
 class TestParse:
     def test_every_key_has_a_default(self) -> None:
         assert read({}) == (
-            Settings("https://shop.example.com", 10.0, 2, 2.0, Expected(), {}, True, None, Rule(2.0, 50.0, 100), True),
+            Settings(
+                "https://shop.example.com",
+                Client(10.0, 2, 2.0, {}, True, None, True),
+                Expected(),
+                Rule(2.0, 50.0, 100),
+            ),
             [],
         )
 
@@ -385,18 +394,14 @@ class TestParse:
         assert problems == []
         assert settings == Settings(
             "https://shop.example.com/api/health?full=1",
-            5.0,
-            3,
-            2.0,
+            Client(5.0, 3, 2.0, {"Accept": "application/json"}, tls_tells=True),
             Expected({"status": "operational"}, "ok", (200,)),
-            {"Accept": "application/json"},
-            drift=Rule(3.0, 100.0, 200),
-            tls_tells=True,
+            Rule(3.0, 100.0, 200),
         )
 
     def test_the_site_says_whom_to_trust(self) -> None:
         settings, _ = read({}, replace(SITE, verify=False, ca_file="/etc/pom/origin-ca.pem"))
-        assert (settings.verify, settings.ca_file) == (False, "/etc/pom/origin-ca.pem")
+        assert (settings.client.verify, settings.client.ca_file) == (False, "/etc/pom/origin-ca.pem")
 
     @pytest.mark.parametrize(
         ("site", "path", "url"),
@@ -425,7 +430,7 @@ class TestParse:
     def test_the_tls_check_tells_of_the_targets_own_certificate_alone(
         self, data: dict[str, Any], tls: bool, tells: bool
     ) -> None:
-        assert read(data, replace(SITE, tls=tls))[0].tls_tells is tells
+        assert read(data, replace(SITE, tls=tls))[0].client.tls_tells is tells
 
     def test_drift_can_be_turned_off(self) -> None:
         assert read({"drift": False})[0].drift is None

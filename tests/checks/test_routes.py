@@ -14,6 +14,7 @@ from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, routes
 from pom_cli.checks.routes import Route, Seen, Settings, judge, look, parse, status_of, summarize
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
+from pom_cli.net.client import Client
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.text import clean
@@ -37,7 +38,7 @@ def read(**data: Any) -> tuple[Settings, list[str]]:
 def check(server: WebServer, *found: Route | str, **more: Any) -> dict[str, Finding]:
     """What looking at these paths, and judging them, gives."""
     wanted = tuple(Route(one) if isinstance(one, str) else one for one in found)
-    settings = Settings(**{"root": server.url(""), "routes": wanted, "timeout_s": 5.0, "pause_s": 0.01, **more})
+    settings = Settings(server.url(""), wanted, Client(**{"timeout_s": 5.0, "pause_s": 0.01, **more}))
     return {finding.subject: finding for finding in judge(look(settings), settings, {}, NOW)}
 
 
@@ -54,13 +55,7 @@ class TestParse:
         assert settings == Settings(
             root="https://shop.example.com",
             routes=(Route("/"), Route("/login"), Route("/old", (301,)), Route("/x", (404, 410))),
-            timeout_s=10.0,
-            attempts=2,
-            pause_s=2.0,
-            headers={},
-            verify=True,
-            ca_file=None,
-            tls_tells=False,
+            client=Client(10.0, 2, 2.0, {}, True, None, False),
         )
         assert routes.subjects(settings) == ("/", "/login", "/old", "/x")
 
@@ -72,13 +67,7 @@ class TestParse:
         assert settings == Settings(
             ROOT,
             (Route("/a?b=c"),),
-            3.0,
-            1,
-            2.0,
-            {"X-Key": "k"},
-            verify=False,
-            ca_file="/etc/pom/ca.pem",
-            tls_tells=True,
+            Client(3.0, 1, 2.0, {"X-Key": "k"}, verify=False, ca_file="/etc/pom/ca.pem", tls_tells=True),
         )
 
     @pytest.mark.parametrize(
@@ -136,7 +125,12 @@ class TestParse:
 
     def test_the_budget_grows_with_the_paths_but_not_by_a_whole_timeout_each(self) -> None:
         twenty = tuple(Route(f"/{number}") for number in range(20))
-        assert replace(SETTINGS, attempts=1).budget < SETTINGS.budget < replace(SETTINGS, routes=twenty).budget < 110
+        assert (
+            replace(SETTINGS, client=Client(attempts=1)).budget
+            < SETTINGS.budget
+            < replace(SETTINGS, routes=twenty).budget
+            < 110
+        )
 
 
 class TestJudging:
@@ -223,7 +217,9 @@ class TestJudging:
 
     def test_an_expired_certificate_is_left_to_the_tls_check_where_there_is_one(self) -> None:
         seen = (Seen(Fault("tls", EXPIRED, "certificate")),)
-        alone, watched = (judge(seen, replace(SETTINGS, tls_tells=tells), {}, NOW)[0] for tells in (False, True))
+        alone, watched = (
+            judge(seen, replace(SETTINGS, client=Client(tls_tells=tells)), {}, NOW)[0] for tells in (False, True)
+        )
         assert alone.verdicts["route"] == Verdict(ERROR, EXPIRED)
         assert watched.verdicts["route"] == Verdict(UNKNOWN, EXPIRED)
         assert (alone.status, watched.status) == (ERROR, ERROR)
@@ -330,7 +326,7 @@ class TestLooking:
     def test_a_host_that_refuses_is_unreachable_at_every_path(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        settings = Settings(f"http://127.0.0.1:{port}", tuple(Route(f"/{n}") for n in range(20)), pause_s=0.01)
+        settings = Settings(f"http://127.0.0.1:{port}", tuple(Route(f"/{n}") for n in range(20)), Client(pause_s=0.01))
         findings = judge(look(settings), settings, {}, NOW)
         assert [(one.status, one.summary) for one in findings] == [(UNREACHABLE, "connection refused")] * 20
         assert {one.detail["address"] for one in findings} == {"127.0.0.1"}

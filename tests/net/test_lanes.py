@@ -8,9 +8,10 @@ from certificates import authority, issue
 from web_server import CLOSE, HANG, RESET, Step, WebServer, answer, head, redirect
 
 from pom_cli.net import lanes
+from pom_cli.net.client import Client
 from pom_cli.net.exchange import Answer, Origin
 from pom_cli.net.faults import Fault
-from pom_cli.net.lanes import Errand, longest, walk
+from pom_cli.net.lanes import longest, walk
 
 SOON = 0.3  # seconds: a deadline that the test waits for
 OK = answer(200, b"hello")
@@ -22,7 +23,7 @@ def paths(count: int) -> list[str]:
 
 def ask(server: WebServer, asked: list[str], seconds: float = 5.0) -> list[Answer | Fault]:
     scheme = "https" if server.tls else "http"
-    return walk(asked, Errand(Origin(scheme, server.host, server.port), seconds, verify=False))
+    return walk(Origin(scheme, server.host, server.port), asked, Client(seconds, verify=False))
 
 
 def told(outcomes: list[Answer | Fault]) -> list[int | str]:
@@ -50,9 +51,9 @@ class TestOneLane:
         assert server.connections == 1
         assert server.paths() == asked
 
-    def test_what_is_sent_is_a_get_with_the_headers_of_the_errand(self, server: WebServer) -> None:
+    def test_what_is_sent_is_a_get_with_the_headers_of_the_config(self, server: WebServer) -> None:
         server.on("/a?b=c", OK)
-        walk(["/a?b=c"], Errand(Origin("http", server.host, server.port), 5.0, {"Accept": "text/html"}))
+        walk(Origin("http", server.host, server.port), ["/a?b=c"], Client(headers={"Accept": "text/html"}))
         assert server.requests[0].method == "GET"
         assert server.requests[0].headers["accept"] == "text/html"
         assert "connection" not in server.requests[0].headers
@@ -176,7 +177,7 @@ class TestUnreachable:
     def test_a_refused_connection_is_the_fault_of_every_path(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        outcomes = walk(paths(50), Errand(Origin("http", "127.0.0.1", port), 5.0))
+        outcomes = walk(Origin("http", "127.0.0.1", port), paths(50), Client())
         assert outcomes == [Fault("connect", "connection refused")] * 50
 
     def test_a_handshake_that_never_ends_is_waited_for_once(self) -> None:
@@ -187,7 +188,7 @@ class TestUnreachable:
 
     def test_an_untrusted_certificate_is_the_fault_of_every_path(self) -> None:
         with WebServer(tls=issue(None)) as server:
-            outcomes = walk(paths(5), Errand(Origin("https", server.host, server.port), 5.0))
+            outcomes = walk(Origin("https", server.host, server.port), paths(5), Client())
             assert outcomes == [Fault("tls", "self-signed certificate", "certificate")] * 5
 
     def test_a_server_that_goes_away_in_the_middle_is_the_fault_of_what_is_left(self) -> None:
@@ -201,10 +202,10 @@ class TestUnreachable:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             sock.close()
 
-        errand = Errand(Origin("http", "127.0.0.1", listener.getsockname()[1]), 5.0)
+        origin = Origin("http", "127.0.0.1", listener.getsockname()[1])
         server = threading.Thread(target=answer_two)
         server.start()
-        assert told(walk(paths(5), errand)) == [200, 200, *["connection refused"] * 3]
+        assert told(walk(origin, paths(5), Client())) == [200, 200, *["connection refused"] * 3]
         server.join()
 
     def test_a_server_that_takes_one_connection_only_is_asked_over_that_one(self) -> None:

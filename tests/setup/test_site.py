@@ -76,7 +76,10 @@ def _hasty(job: looks.Job) -> looks.Job:
     """Without the pause before a bad answer is asked again."""
     if job.kind not in ("health", "routes"):
         return job
-    return replace(job, check=replace(job.check, settings=replace(job.check.settings, pause_s=0)))
+    settings = job.check.settings
+    return replace(
+        job, check=replace(job.check, settings=replace(settings, client=replace(settings.client, pause_s=0)))
+    )
 
 
 def green(statuses: dict[str, Status]) -> list[str]:

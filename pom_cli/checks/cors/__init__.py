@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from pom_cli.checks.outcome import Outcome, where, without_query
 from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict, down
-from pom_cli.net.faults import EXPIRED, HOSTWIDE, Fault, NoAnswer
+from pom_cli.net import client
+from pom_cli.net.client import Client
+from pom_cli.net.faults import HOSTWIDE, Fault, NoAnswer
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
 
@@ -60,7 +62,7 @@ RUNBOOK = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Who asks for what, and who must not. Times are in seconds; the timeout is for one origin's whole visit."""
+    """Who asks for what, and who must not. The client's timeout is for one origin's whole visit."""
 
     url: str
     origin: str
@@ -68,16 +70,11 @@ class Settings:
     headers: tuple[str, ...] = ()  # in lower case
     credentials: bool = False
     refuse: tuple[str, ...] = ()
-    timeout_s: float = 10.0
-    attempts: int = 2
-    pause_s: float = 2.0  # before what may pass, silence or a 5xx, is asked again
-    verify: bool = True
-    ca_file: str | None = None
-    tls_tells: bool = False  # the target's tls check tells of an expired certificate, so that cors need not
+    client: Client = field(default_factory=Client)
 
     @property
     def budget(self) -> float:
-        return self.attempts * (1 + len(self.refuse)) * self.timeout_s + (self.attempts - 1) * self.pause_s
+        return self.client.budget((1 + len(self.refuse)) * self.client.timeout_s)
 
     @property
     def unsafe(self) -> tuple[str, ...]:
@@ -110,11 +107,7 @@ def parse(table: Table, site: Site) -> Settings:
         headers=table.items("headers", (), _header, 'a list of headers that a page may set, like "authorization"'),
         credentials=table.boolean("credentials", False),
         refuse=_refuse(table, origin),
-        timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
-        attempts=table.integer("attempts", 2, 1, 10),
-        verify=site.verify,
-        ca_file=site.ca_file,
-        tls_tells=site.tls and http_settings.is_at(url, site),
+        client=client.parse(table, site, url),
     )
 
 
@@ -153,8 +146,8 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 def look(settings: Settings) -> Seen:
     """A visit from each origin; all once more where something came that may pass by itself."""
     attempt, visits = 1, _round(settings)
-    while attempt < settings.attempts and any(_may_pass(step.outcome) for steps in visits for step in steps):
-        time.sleep(settings.pause_s)
+    while attempt < settings.client.attempts and any(_may_pass(step.outcome) for steps in visits for step in steps):
+        time.sleep(settings.client.pause_s)
         attempt, visits = attempt + 1, _round(settings)
     return Seen(visits, attempt)
 
@@ -170,7 +163,7 @@ def _round(settings: Settings) -> "tuple[tuple[CorsRequest, ...], ...]":
         if visits and isinstance(fault := visits[0][0].outcome, Fault) and fault.phase in HOSTWIDE:
             visits.append((replace(visits[0][0], asked=asked),))
             continue
-        send = partial(_send, settings, Deadline.after(settings.timeout_s))
+        send = partial(_send, settings, Deadline.after(settings.client.timeout_s))
         visits.append((visit if origin == settings.origin else trial)(settings.url, asked, send))
     return tuple(visits)
 
@@ -184,8 +177,8 @@ def _send(settings: Settings, deadline: "Deadline", method: str, url: str, heade
             url,
             headers,
             deadline,
-            verify=settings.verify,
-            ca_file=settings.ca_file,
+            verify=settings.client.verify,
+            ca_file=settings.client.ca_file,
             method=method,
             max_body=0,  # the headers tell it all, and an endless stream is as good an answer as any
             policy=Policy(final=REDIRECTS),
@@ -209,7 +202,7 @@ def _finding(origin: str, steps: "tuple[CorsRequest, ...]", attempts: int, setti
 
     status, summary, decisive = (judge_allowed if origin == settings.origin else judge_refused)(steps)
     fault = decisive.outcome if isinstance(decisive.outcome, Fault) else None
-    told_elsewhere = fault is not None and fault.reason == EXPIRED and settings.tls_tells
+    told_elsewhere = fault is not None and settings.client.leaves(fault)
     first = steps[0].outcome
     return Finding(
         subject=origin,
