@@ -72,7 +72,7 @@ def mismatch(body: bytes, truncated: bool, expected: Expected, content_type: str
 
 
 def _forms(text: str, content_type: str) -> Iterator[bytes]:
-    """The text as it may stand in a body. It is encoded, for to decode a whole body can take any time (punycode)."""
+    """The text as a body may contain it. It is encoded, since decoding a whole body can take any time (punycode)."""
     declared = re.search(_CHARSET, content_type)
     for charset in ("utf-8", "latin-1", *(declared.groups() if declared else ())):
         with suppress(UnicodeError, LookupError):  # it cannot be written so, or nobody knows that charset
@@ -108,7 +108,7 @@ def _difference(found: Any, wanted: Any, path: str) -> str | None:
 
 
 def _same(found: Any, wanted: Any) -> bool:
-    """Equal as JSON: true is not 1, though Python says so."""
+    """Equal as JSON: true is not 1, unlike in Python."""
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(_same, found, wanted))
     if isinstance(found, dict) and isinstance(wanted, dict):

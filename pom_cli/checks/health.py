@@ -13,7 +13,6 @@ from pom_cli.checks.outcome import Outcome, asks_patience, figures, status_of, s
 from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, LOGS, WRONG_CERTIFICATE, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Verdict
-from pom_cli.net import client
 from pom_cli.net.client import Client
 from pom_cli.net.faults import Fault
 from pom_cli.text import clean
@@ -113,7 +112,7 @@ def parse(table: Table, site: Site) -> Settings:
     url = http_settings.url(table, site)
     return Settings(
         url=url,
-        client=client.parse(table, site, url, http_settings.headers(table)),
+        client=http_settings.client(table, site, url, http_settings.headers(table)),
         expected=expect.parse(table),
         drift=_drift(table),
     )

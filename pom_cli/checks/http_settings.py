@@ -1,10 +1,13 @@
-"""What the tables of the checks over HTTP have in common: which URL is asked, and with which headers."""
+"""What the tables of the checks over HTTP have in common: which URL is asked, and how."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
 from pom_cli.idn import to_ascii
+from pom_cli.net.client import Client
 from pom_cli.text import clean
 from pom_cli.toml.address import http_url
 from pom_cli.toml.table import Table
@@ -35,6 +38,18 @@ def is_at(url: str, site: Site) -> bool:
 
     parts = urlsplit(url)
     return (to_ascii(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
+
+
+def client(table: Table, site: Site, url: str, headers: Mapping[str, str] | None = None) -> Client:
+    """How a check asks this URL, from the check's table."""
+    return Client(
+        timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
+        attempts=table.integer("attempts", 2, 1, 10),
+        headers=headers or {},
+        verify=site.verify,
+        ca_file=site.ca_file,
+        tls_tells=site.tls and is_at(url, site),
+    )
 
 
 def headers(table: Table) -> dict[str, str]:

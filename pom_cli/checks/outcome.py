@@ -67,7 +67,7 @@ def told(fault: Fault) -> str:
 
 
 def where(fault: Fault) -> dict[str, str]:
-    """What `detail` tells of a fault: how far it came, and the address where it was met, if any."""
+    """What `detail` says about a fault: how far the request got, and the address, if known."""
     return {"phase": fault.phase, **({"address": fault.address} if fault.address else {})}
 
 
@@ -82,7 +82,7 @@ def phrase(answer: "Answer") -> str:
 
 
 def figures(answer: "Answer") -> dict[str, Any]:
-    """What `detail` tells of an answer; times in whole milliseconds."""
+    """What `detail` says about an answer; times in whole milliseconds."""
     times = {
         "dns_ms": answer.dns_ms,
         "connect_ms": answer.connect_ms,

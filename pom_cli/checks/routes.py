@@ -8,12 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
-from pom_cli.checks.http_settings import headers, on_site
+from pom_cli.checks.http_settings import client, headers, on_site
 from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told, where, without_query
 from pom_cli.checks.steps import LOGS, Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict, down
-from pom_cli.net import client
 from pom_cli.net.client import Client
 from pom_cli.net.faults import Fault
 from pom_cli.net.lanes import longest
@@ -91,7 +90,7 @@ def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `routes` table."""
     parts = urlsplit(site.url)
     root = f"{parts.scheme}://{parts.netloc}"
-    return Settings(root, _routes(table, site), client.parse(table, site, root, headers(table)))
+    return Settings(root, _routes(table, site), client(table, site, root, headers(table)))
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:

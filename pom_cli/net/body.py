@@ -111,7 +111,7 @@ def _chunks(stream: Stream) -> Iterator[bytes]:
 
 
 def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    """No more than so many bytes. Raises TooLong beyond."""
+    """At most `limit` bytes. Raises TooLong beyond."""
     for piece in pieces:
         yield piece[:limit]
         limit -= len(piece)
@@ -160,7 +160,7 @@ class _Member:
         return out
 
     def _trailer(self) -> bytes:
-        """What stands behind the data: RFC 1952, section 2.3.1, or RFC 1950, section 2.2."""
+        """What follows the data: RFC 1952, section 2.3.1, or RFC 1950, section 2.2."""
         if self._gzip:
             return self._check.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")
         return b"" if self._bare else self._check.to_bytes(4, "big")

@@ -30,7 +30,7 @@ _OURS_ALONE = ("connection", "content-length", "transfer-encoding")  # what fram
 
 @dataclass(frozen=True)
 class Origin:
-    """Scheme, host as it goes over the wire without brackets, port."""
+    """Scheme, host as sent (without brackets), port."""
 
     scheme: str
     host: str
@@ -66,7 +66,7 @@ class Answer:
 
 @dataclass
 class Connection:
-    """An open connection. Whoever opened it closes it."""
+    """An open connection. The caller closes it."""
 
     origin: Origin
     sock: "socket.socket"
@@ -109,9 +109,9 @@ def exchange(
     max_body: int = MAX_BODY,
     bodiless: Collection[int] = (),
 ) -> Answer:
-    """One request and its answer. Raises NoAnswer, after which the connection is of no use.
+    """One request and its answer. Raises NoAnswer, after which the connection must not be used.
 
-    `path` is as it goes over the wire, query included. `keep` asks for the connection to stay open. The bodies of
+    `path` is as sent, query included. `keep` asks for the connection to stay open. The bodies of
     `bodiless` statuses are not read. The answer's `url` is the path, and `total_ms` is of this exchange alone.
     """
     start = time.monotonic()
@@ -148,7 +148,7 @@ def exchange(
 
 
 def request(origin: Origin, method: str, path: str, headers: Mapping[str, str], keep: bool = False) -> bytes:
-    """The request as it goes over the wire. Raises ValueError for what would break out of its line."""
+    """The request as sent. Raises ValueError for anything that would break out of its line."""
     fields = {
         "host": ("Host", host_field(origin)),
         "user-agent": ("User-Agent", f"PoM/{__version__}"),
@@ -215,7 +215,7 @@ def _head(stream: Stream) -> Head:
         line = stream.line(room)
         room -= len(line)
         if line and not lines and (line.endswith(b"\n") or not line.startswith(b"HTTP/1.")):
-            status_line(line)  # at once: whoever speaks something else may never send an empty line
+            status_line(line)  # at once: another protocol may never send an empty line
         if not line.endswith(b"\n"):
             nothing = stream.first_at is None
             raise NotHttp(

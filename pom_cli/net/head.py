@@ -51,7 +51,7 @@ class Framing:
     ending: Ending
     length: int = 0
     codings: tuple[str, ...] = ()
-    flaw: str | None = None  # why it cannot be told
+    flaw: str | None = None  # why the end cannot be determined
 
 
 def parse(lines: Sequence[bytes]) -> Head:
@@ -97,7 +97,7 @@ def framing(head: Head, method: str) -> Framing:
     """Where the body ends: the rules of RFC 9112, section 6.3, in their order."""
     if method == "HEAD" or head.status < 200 or head.status in _BODILESS:
         return Framing("none")
-    # "identity" is of RFC 2616 and means that there is none.
+    # "identity" (RFC 2616) means no coding.
     codings = [item.partition(";")[0].strip(" \t").lower() for item in head.items("transfer-encoding")]
     codings = [coding for coding in codings if coding != "identity"]
     if codings:

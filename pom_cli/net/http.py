@@ -24,7 +24,7 @@ def fetch(
     policy: Policy = _FOLLOW,
     admit: Callable[[Connection], None] = lambda connection: None,
 ) -> Answer:
-    """One request, and those that its redirects ask for. Raises NoAnswer, and ValueError for a URL that is none.
+    """One request, then those of its redirects. Raises NoAnswer, and ValueError for an invalid URL.
 
     `admit` sees each connection before anything is sent over it, and raises NoAnswer where nothing shall be. The
     answer's times are those of the last hop, but `total_ms` is of everything.

@@ -20,7 +20,7 @@ NOT_ASKED = Fault("connect", "not asked: the paths before it took too long", "ou
 
 
 def longest(count: int, timeout_s: float) -> float:
-    """Seconds after which `walk` has ended for so many paths, whatever the origin does."""
+    """Seconds after which `walk` over `count` paths has ended, whatever the origin does."""
     return _last_start(count, timeout_s) + timeout_s
 
 
@@ -43,7 +43,7 @@ class _Walk:
 
 
 def walk(origin: Origin, paths: Sequence[str], client: Client) -> list[Answer | Fault]:
-    """A GET of each path (as it goes over the wire, query included), redirects not followed; bodies are not kept.
+    """A GET of each path (as sent, query included), redirects not followed; bodies are not kept.
 
     Where the origin cannot be reached at all, every path has that fault at once. A path that hangs uses up its own
     time alone.
@@ -113,7 +113,7 @@ def _ask(
 
 
 def is_quiet(connection: Connection) -> bool:
-    """Whether nothing came over an idle connection: neither its end nor what would be taken for the next answer."""
+    """Whether nothing came over an idle connection: neither its end nor what would be mistaken for the next answer."""
     import select
 
     poll = select.poll()

@@ -54,7 +54,7 @@ def each(
                 left -= 1
                 yield jobs[number], result
     finally:
-        crew.pending.clear()  # whoever gave up early leaves no thread with more to do
+        crew.pending.clear()  # a caller that stops early leaves no thread with more to do
 
 
 def _ended(crew: _Crew[Any, Result], limits: Sequence[float]) -> list[tuple[int, Result | Overdue | Exception]]:
@@ -68,7 +68,7 @@ def _ended(crew: _Crew[Any, Result], limits: Sequence[float]) -> list[tuple[int,
 
 
 def _start(crew: _Crew[Any, Any], count: int, threads: int) -> int:
-    """Start so many threads beside those that there are. The number of all of them."""
+    """Start `count` threads beside the `threads` running ones; returns how many run now."""
     try:
         for _ in range(count):
             threading.Thread(target=_labour, args=(crew,), daemon=True).start()

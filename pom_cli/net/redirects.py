@@ -1,4 +1,4 @@
-"""Where a chain of redirects leads, and what goes along: the one rule for every check that follows any. Pure."""
+"""Where a chain of redirects leads and what is sent on: one rule for every check that follows them. Pure."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, replace
@@ -103,7 +103,7 @@ def _bare(host: str) -> str:
 
 
 def place(url: str) -> tuple[Origin, str]:
-    """Where a URL leads: its origin, and the path and query as they stand in the request. Raises ValueError."""
+    """Where a URL leads: its origin, and the path and query of the request. Raises ValueError."""
     parts = split_url(url)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError(url)

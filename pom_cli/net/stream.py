@@ -43,7 +43,7 @@ class Stream:
         return self._take(end + 1)
 
     def some(self, most: int) -> bytes:
-        """What is there, at most so many bytes; b"" at the end alone."""
+        """What has come, at most `most` bytes; b"" only at the end."""
         if not self._buffer:
             self._fill()
         return self._take(most)

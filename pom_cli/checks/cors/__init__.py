@@ -13,7 +13,6 @@ from pom_cli.checks.outcome import Outcome, where, without_query
 from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict, down
-from pom_cli.net import client
 from pom_cli.net.client import Client
 from pom_cli.net.faults import HOSTWIDE, Fault, NoAnswer
 from pom_cli.text import clean
@@ -107,7 +106,7 @@ def parse(table: Table, site: Site) -> Settings:
         headers=table.items("headers", (), _header, 'a list of headers that a page may set, like "authorization"'),
         credentials=table.boolean("credentials", False),
         refuse=_refuse(table, origin),
-        client=client.parse(table, site, url),
+        client=http_settings.client(table, site, url),
     )
 
 
