@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pom_cli.checks.expect import Expected
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status
 from pom_cli.net.faults import Fault
+from pom_cli.net.redirects import DOWNGRADED
 from pom_cli.text import clean
 
 _TOO_MANY = 429
-DOWNGRADED = "redirected from https to http"
 
 if TYPE_CHECKING:
     from pom_cli.net.exchange import Answer

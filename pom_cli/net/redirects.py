@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, replace
 from urllib.parse import SplitResult, quote, urljoin
 
-from pom_cli.checks.outcome import DOWNGRADED
 from pom_cli.frozen import dataclass
 from pom_cli.idn import to_ascii
 from pom_cli.net import cookies
@@ -13,6 +12,7 @@ from pom_cli.net.exchange import DEFAULT_PORTS, PLAIN, Answer, Origin, header, h
 from pom_cli.text import clean
 from pom_cli.toml.table import split_url
 
+DOWNGRADED = "redirected from https to http"
 MOST = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 ELSEWHERE = "redirect to another host"
