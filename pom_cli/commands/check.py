@@ -1,6 +1,6 @@
 """pom check: kinds, targets and URLs in any order → one run over them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,10 @@ import click
 
 from pom_cli import checks, session
 from pom_cli.checks import KINDS
-from pom_cli.errors import UsageError
+from pom_cli.errors import PomError, UsageError
 from pom_cli.text import without_passwords
-from pom_cli.toml.table import Table, http_url, nearest
+from pom_cli.toml.address import is_address_like, typed_url
+from pom_cli.toml.table import Table, nearest
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -41,14 +42,14 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
     from pom_cli import pipeline
 
     now = session.now()
-    urls = [word for word in words if "://" in word]
-    named = [word for word in words if "://" not in word]
+    urls = _urls(context, words)
+    named = [word for word in words if word not in urls]
     report = pipeline.Report([])
     broken: tuple[str, ...] | None = None
     if urls:
         kinds = [word for word in named if word in KINDS]
-        adhoc = _adhoc(urls, kinds)
-        _tell_idle(kinds, [url for url in urls if url not in {job.target.name for job in adhoc}])
+        adhoc = _adhoc(urls.values(), kinds)
+        _tell_idle(kinds, [url for url in urls.values() if url not in {job.target.name for job in adhoc}])
         report = _merged(report, _look_only(adhoc, now))
     if not urls or any(word not in KINDS for word in named):
         loaded = session.config_for_timer(context) if due and not dry_run else session.config(context)
@@ -124,6 +125,25 @@ def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
     return looks.jobs_of(session.targets(loaded, names), kinds or KINDS)
 
 
+def _urls(context: click.Context, words: Iterable[str]) -> dict[str, str]:
+    """The words that are URLs, or bare hosts, with the URL of each: what looks like one and is not a target's name."""
+    urls = [word for word in words if is_address_like(word)]
+    if any("://" not in url for url in urls):
+        try:
+            targets: Collection[str] = session.config(context).targets
+        except PomError:
+            targets = ()  # without a config that loads there are no targets
+        urls = [url for url in urls if url not in targets]
+    return {word: _url(word) for word in urls}
+
+
+def _url(word: str) -> str:
+    try:
+        return typed_url(word)
+    except ValueError:
+        raise UsageError(f"{without_passwords(word)!r} is not a URL like https://example.com") from None
+
+
 def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
     """Jobs for bare URLs: every kind that the URL allows, or those of `kinds` among them."""
     from pom_cli.config import Check, Ops, Target, site_of
@@ -131,10 +151,7 @@ def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
 
     jobs = []
     for url in urls:
-        try:
-            site = site_of(http_url(url), http_url(url))
-        except ValueError:
-            raise UsageError(f"{without_passwords(url)!r} is not a URL like https://example.com") from None
+        site = site_of(url, url)
         target = Target(url, site, Ops(), (), {})
         for kind in list(kinds) or list(KINDS):
             module = checks.load(kind)

@@ -16,7 +16,7 @@ from pom_cli.config.instance import NAME
 from pom_cli.config.targets import site_of
 from pom_cli.errors import UsageError
 from pom_cli.toml import paths
-from pom_cli.toml.address import http_url
+from pom_cli.toml.address import host_port, typed_url
 from pom_cli.toml.table import shown
 
 if TYPE_CHECKING:
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@click.option("--to", multiple=True, metavar="ADDRESS", help="Who gets the alerts; repeat for several.")
+@click.option("--smtp", default="", metavar="HOST[:PORT]", help="Mail server to send the alerts through.")
 @click.pass_context
-def command(context: click.Context, urls: tuple[str, ...]) -> int:
+def command(context: click.Context, urls: tuple[str, ...], to: tuple[str, ...], smtp: str) -> int:
     """Write a commented pom.toml for these sites, from what they are today.
 
     Each site is looked at for a few seconds; what answers well is switched on, the rest stands there as comments.
 
-    Example: pom init https://example.com
+    Example: pom init shop.example.com --to ops@example.com --smtp mail.example.com
     """
     from pom_cli.setup.first_config import first_config, site_line
 
@@ -43,7 +45,7 @@ def command(context: click.Context, urls: tuple[str, ...]) -> int:
     for each in found:
         targets[name_for(each.typed, targets)] = each
     name, data_dir = paths.default_instance(path, os.environ)
-    text = first_config(targets, name, str(data_dir), now.date())
+    text = first_config(targets, name, str(data_dir), now.date(), to, _mail_server(smtp, to))
     config.parse(text, path, os.environ)  # what is written must load
     write_new(path, text)
     for target, each in targets.items():
@@ -56,11 +58,7 @@ def _found(urls: tuple[str, ...], now: datetime) -> "list[Found]":
     """What these sites are today; progress is told on a terminal. Raises UsageError for a URL that is none."""
     from pom_cli.setup.site import discover
 
-    for url in urls:
-        try:
-            http_url(url)
-        except ValueError:
-            raise UsageError(f"{shown(url)} is not a URL like https://example.com") from None
+    urls = tuple(map(_url, urls))
     watched = sys.stderr is not None and sys.stderr.isatty()
 
     def tell(text: str) -> None:
@@ -69,6 +67,22 @@ def _found(urls: tuple[str, ...], now: datetime) -> "list[Found]":
 
     tell(f"looking at {len(urls)} sites for some seconds …" if len(urls) > 1 else f"looking at {urls[0]} …")
     return discover(urls, now, ended=lambda found: tell(f"looked at {found.typed}"))
+
+
+def _url(text: str) -> str:
+    try:
+        return typed_url(text)
+    except ValueError:
+        raise UsageError(f"{shown(text)} is not a URL like https://example.com") from None
+
+
+def _mail_server(text: str, to: tuple[str, ...]) -> tuple[str, int]:
+    if text and not to:
+        raise UsageError("--smtp needs --to: who gets the alerts?")
+    try:
+        return host_port(text, 25) if text else ("", 0)
+    except ValueError:
+        raise UsageError(f"--smtp: {shown(text)} is not a mail server like mail.example.com:25") from None
 
 
 def name_for(url: str, taken: Collection[str]) -> str:
@@ -86,7 +100,7 @@ def name_for(url: str, taken: Collection[str]) -> str:
 def must_be_new(path: Path) -> None:
     """Raises UsageError where something stands at `path` already, be it a link to nowhere."""
     if os.path.lexists(path):
-        raise UsageError(f"{path}: exists already, and is left as it is; name another with --config")
+        raise UsageError(f"{path}: already exists; not overwritten. Use --config FILE to write elsewhere")
 
 
 def write_new(path: Path, text: str) -> None:

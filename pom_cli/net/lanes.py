@@ -37,19 +37,20 @@ class _Walk:
     client: Client
     paths: Sequence[str]
     latest: float  # the last instant at which a path may be begun
+    bodies: bool  # whether the answers keep theirs
     waiting: deque[int]
     outcomes: dict[int, Answer | Fault] = field(default_factory=dict)
     refused: Fault | None = None  # why a lane got no connection
 
 
-def walk(origin: Origin, paths: Sequence[str], client: Client) -> list[Answer | Fault]:
-    """A GET of each path (as sent, query included), redirects not followed; bodies are not kept.
+def walk(origin: Origin, paths: Sequence[str], client: Client, bodies: bool = False) -> list[Answer | Fault]:
+    """A GET of each path (as sent, query included), redirects not followed; `bodies` are kept only if wanted.
 
     Where the origin cannot be reached at all, every path has that fault at once. A path that hangs uses up its own
     time alone.
     """
     latest = time.monotonic() + _last_start(len(paths), client.timeout_s)
-    shared = _Walk(origin, client, paths, latest, deque(range(len(paths))))
+    shared = _Walk(origin, client, paths, latest, bodies, deque(range(len(paths))))
     kept = _lane(shared, None, alone=True)
     if shared.waiting and not shared.refused:
         connections = [kept, *[None] * (min(MOST, len(shared.waiting)) - 1)]
@@ -109,7 +110,7 @@ def _ask(
     finally:
         if not reusable:
             connection.close()
-    return replace(answer, body=b""), connection if reusable else None
+    return answer if shared.bodies else replace(answer, body=b""), connection if reusable else None
 
 
 def is_quiet(connection: Connection) -> bool:

@@ -10,8 +10,7 @@ from pom_cli.checks.dns.records import expected, written
 from pom_cli.checks.dns.servers import Server, server, system_resolvers
 from pom_cli.model import OPERATIONAL, Finding
 from pom_cli.net.deadline import Deadline
-from pom_cli.setup.proposals import Proposal
-from pom_cli.setup.trial import trial
+from pom_cli.setup.proposals import Proposal, trial
 
 if TYPE_CHECKING:
     from pom_cli.checks.dns.answers import Answer

@@ -3,7 +3,7 @@
 What comes from outside stands in it only as a comment of one printable line or as a quoted string.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,15 +23,20 @@ _HEAD = """\
 # retention = "30d"
 
 [alerts]
-# to = ["ops@example.com"]            # with POM_POSTMARK_TOKEN in env, mail goes out through Postmark
-# from = "pom@example.com"
-# cooldown = "5m"                     # between notices for one target and kind of alert; recoveries go at once
+{alerts}# cooldown = "5m"                     # between notices for one target and kind of alert; recoveries go at once
 # remind = ["1h", "6h", "24h"]        # after the first notice, then every last step
-# channels = ["console"]              # postmark, smtp, webhook, console; each is for what the one before refuses
-# smtp = {{ host = "localhost", port = 25, starttls = false, username = "" }} # for channels = ["smtp"]
-
+# postmark, smtp, webhook, console: each takes over what the one before it refuses
+{channels}
 [offline]
 # witnesses = ["1.1.1.1:443", "9.9.9.9:443"]   # any that answers proves that our own network works
+"""
+_TO = """\
+# to = ["ops@example.com"]            # with POM_POSTMARK_TOKEN in env, mail goes out through Postmark
+# from = "pom@example.com"
+"""
+_CHANNELS = """\
+# channels = ["console"]
+# smtp = { host = "localhost", port = 25, starttls = false, username = "" } # for channels = ["smtp"]
 """
 _TARGET = (
     ("interval", '"5m"', "of health and routes"),
@@ -39,10 +44,25 @@ _TARGET = (
 )
 
 
-def first_config(found: Mapping[str, Found], name: str, data_dir: str, on: date) -> str:
-    """The text of a config: the sites by their targets' names, `name` and `data_dir` as they are by default."""
+def first_config(
+    found: Mapping[str, Found],
+    name: str,
+    data_dir: str,
+    on: date,
+    to: Sequence[str] = (),
+    smtp: tuple[str, int] = ("", 0),
+) -> str:
+    """The text of a config: the sites by their targets' names, `name` and `data_dir` as they are by default.
+
+    Alerts go to the addresses of `to`, through the mail server `smtp` if its host is given.
+    """
     tables = [_target(each, one, on, hints=not number) for number, (each, one) in enumerate(found.items())]
-    return _HEAD.format(name=quoted(name), data_dir=quoted(data_dir)) + "".join(tables)
+    alerts = f"to = {inline(list(to))}\n" if to else _TO
+    host, port = smtp
+    server = inline({"host": host, "port": port})
+    channels = f'channels = ["smtp"]\nsmtp = {server}\n' if host else _CHANNELS
+    head = _HEAD.format(name=quoted(name), data_dir=quoted(data_dir), alerts=alerts, channels=channels)
+    return head + "".join(tables)
 
 
 def site_line(name: str, found: Found) -> str:

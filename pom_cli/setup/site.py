@@ -16,8 +16,7 @@ from pom_cli.net.faults import Fault
 from pom_cli.setup import dns_proposals, web_proposals
 from pom_cli.setup.front_page import delivered_by_network
 from pom_cli.setup.landing import Landing, land
-from pom_cli.setup.proposals import Found, Proposal
-from pom_cli.setup.trial import trial
+from pom_cli.setup.proposals import Found, Proposal, trial
 from pom_cli.text import clean
 
 LIMIT_S = 10.0  # for one site

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,20 +12,20 @@ from pom_cli.checks import KINDS, Site
 from pom_cli.checks.outcome import phrase, told
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN, Finding
+from pom_cli.net.client import Client
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import Fault
+from pom_cli.net.lanes import walk
 from pom_cli.net.redirects import ELSEWHERE, place
-from pom_cli.setup.front_page import routes_to_try
-from pom_cli.setup.health_paths import CANDIDATES, chosen, well_said
+from pom_cli.setup.front_page import CANDIDATES, chosen, routes_to_try, well_said
 from pom_cli.setup.landing import Landing
-from pom_cli.setup.proposals import Proposal
-from pom_cli.setup.tour import tour
-from pom_cli.setup.trial import trial
+from pom_cli.setup.proposals import Proposal, trial
 
 MOST_ROUTES = 8
 _TRIAL_S = 3.0  # for a look at health or tls
-_PASSING = (408, 425, 429)  # of the 4xx, those that say that it is just now so
+# What a healthy site may answer to a stranger; a 403 may as well be a firewall that refuses this monitor.
+_USUAL = (401, 404, 405)
 _PATIENCE = 2.0  # seconds for one route
 
 
@@ -115,21 +115,18 @@ def sooner(days: int) -> str:
 
 
 def _explore(site: Site, deadline: Deadline) -> _Sights:
-    """Try the usual health paths, after one that cannot exist: who answers that well answers anything."""
+    """Try the usual health paths, and one that cannot exist: a site that answers that well answers anything."""
     origin, _ = place(site.url)
     decoy = f"/{os.urandom(8).hex()}"
-    answers: list[tuple[str, Answer]] = []
-    with closing(tour(origin, (decoy, *CANDIDATES), site.verify, deadline)) as stops:
-        for stop in stops:
-            answers.append(stop)
-            if well_said(stop[1].body) and chosen(answers[1:], answers[0][1]):
-                break
-    if not answers or answers[0][0] != decoy:
+    paths = (decoy, *CANDIDATES)
+    client = Client(timeout_s=min(_PATIENCE, deadline.remaining() / 4), verify=site.verify)
+    outcomes = zip(paths, walk(origin, paths, client, bodies=True), strict=True)
+    answers = {path: answer for path, answer in outcomes if not isinstance(answer, Fault)}
+    nothing = answers.pop(decoy, None)
+    if nothing is None:
         return _Sights()
-    nothing = answers[0][1]
-    path = chosen(answers[1:], nothing)
-    body = next((answer.body for at, answer in answers if at == path), b"")
-    return _Sights(path, body, catch_all=200 <= nothing.status < 300)
+    path = chosen(list(answers.items()), nothing)
+    return _Sights(path, answers[path].body if path else b"", catch_all=200 <= nothing.status < 300)
 
 
 def _health(answer: Answer, sights: _Sights, site: Site, deadline: Deadline, now: datetime) -> Proposal:
@@ -168,7 +165,7 @@ def _is_usual(answer: Answer) -> bool:
     """Can this be what a sound site answers to a stranger: a refusal of its own, or the way to another site?"""
     if answer.unfollowed:
         return answer.unfollowed.startswith(ELSEWHERE)
-    return 400 <= answer.status < 500 and answer.status not in _PASSING and answer.complete
+    return answer.status in _USUAL and answer.complete
 
 
 def _routes(answer: Answer, asked: str, site: Site, deadline: Deadline, now: datetime) -> Proposal:

@@ -24,6 +24,23 @@ def http_url(value: Any) -> str:
     return text
 
 
+def typed_url(text: str) -> str:
+    """The URL that a person means: as it is, or for a bare `host[:port][/path]` with the scheme in front.
+
+    https for names; http for addresses, this machine and port 80. Raises ValueError where it can be no URL.
+    """
+    if "://" in text:
+        return http_url(text)
+    _, name, port = origin(f"http://{text}")
+    plain = (port == 80 and ":80" in text) or name[:1].isdigit() or ":" in name or is_loopback(name)
+    return http_url(f"{'http' if plain else 'https'}://{text}")
+
+
+def is_address_like(word: str) -> bool:
+    """Whether a word of a command line can only be meant as a host or a URL."""
+    return "://" in word or any(mark in word for mark in ".:/") or word == "localhost"
+
+
 def base_url(value: Any) -> str:
     """An `http_url` that a path can be put behind: without a query. Raises ValueError for anything else."""
     text = http_url(value)

@@ -86,7 +86,7 @@ def test_what_stands_there_is_left_as_it_is(pom: Pom, tmp_path: Path) -> None:
     path = tmp_path / "pom.toml"
     path.write_bytes(b"\xff precious")
     ran = pom("--config", path, "init", "https://shop.example.com")
-    told = f"pom: {path}: exists already, and is left as it is; name another with --config"
+    told = f"pom: {path}: already exists; not overwritten. Use --config FILE to write elsewhere"
     assert (ran.code, ran.out, ran.complaints) == (2, "", [told])
     assert path.read_bytes() == b"\xff precious"
 
@@ -110,7 +110,7 @@ def test_nor_is_a_folder_or_a_dangling_link_replaced(made: object, pom: Pom, tmp
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["shop.example.com"], "'shop.example.com' is not a URL like https://example.com"),
+        (["shop example"], "'shop example' is not a URL like https://example.com"),
         (["https://a.example", "ftp://b.example"], "'ftp://b.example' is not a URL like https://example.com"),
         (["https://me:hush@a.example"], "'https://(hidden)@a.example' is not a URL like https://example.com"),
         (["https://a.example\n[targets.evil]"], r"'https://a.example\n[targets.evil]' is not a URL like"),
@@ -231,7 +231,7 @@ def test_what_stands_there_is_found_before_anything_is_looked_at(pom: Pom, tmp_p
 def test_a_file_that_came_in_between_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "pom.toml"
     path.write_text("precious")
-    with pytest.raises(UsageError, match="exists already, and is left as it is"):
+    with pytest.raises(UsageError, match="already exists; not overwritten"):
         write_new(path, "x")
     assert path.read_text() == "precious"
 
@@ -251,3 +251,23 @@ def test_progress_is_told_on_a_terminal_alone(pom_process: Pom, tmp_path: Path) 
     assert (plain.code, plain.err) == (0, "")
     assert (watched.code, watched.out.replace("two", "one")) == (0, plain.out)
     assert told.splitlines() == [f"looking at {server.url()} …", f"looked at {server.url()}"]
+
+
+def test_alerts_to_somebody_over_a_mail_server_are_written(
+    pom: Pom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pom.toml"
+    ran = pom(
+        "--config", path, "init", "http://127.0.0.1:9", "--to", "ops@example.com", "--smtp", "mail.example.com:587"
+    )
+    assert ran.code == 0
+    alerts = config.load(path, os.environ).alerts
+    assert (alerts.to, alerts.channels) == (("ops@example.com",), ("smtp",))
+    assert (alerts.settings["smtp"].host, alerts.settings["smtp"].port) == ("mail.example.com", 587)
+
+
+@pytest.mark.parametrize("words", [["--smtp", "mail.example.com"], ["--to", "ops@example.com", "--smtp", "a b"]])
+def test_a_mail_server_needs_recipients_and_a_name(words: list[str], pom: Pom, tmp_path: Path) -> None:
+    ran = pom("--config", tmp_path / "pom.toml", "init", "http://127.0.0.1:9", *words)
+    assert ran.code == 2 and "--smtp" in ran.err
+    assert not (tmp_path / "pom.toml").exists()

@@ -16,8 +16,7 @@ from pom_cli.checks.dns.zones import Said
 from pom_cli.config.targets import site_of
 from pom_cli.net.deadline import Deadline
 from pom_cli.setup.dns_proposals import propose, steady
-from pom_cli.setup.proposals import Proposal
-from pom_cli.setup.trial import trial
+from pom_cli.setup.proposals import Proposal, trial
 
 RESOLVER, NS1, NS2 = "127.0.0.1", "127.0.0.3", "127.0.0.4"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

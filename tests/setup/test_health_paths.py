@@ -3,7 +3,7 @@
 import pytest
 
 from pom_cli.net.exchange import Answer
-from pom_cli.setup.health_paths import chosen, well_said
+from pom_cli.setup.front_page import chosen, well_said
 
 PAGE = b"<html>" + b"x" * 4000
 

@@ -152,7 +152,12 @@ def test_a_field_that_differs_by_the_time_of_the_trial_is_not_expected(web: WebS
     green(checked(tmp_path, found))
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_firewalls_403_is_not_taken_for_a_sites_usual_answer(web: WebServer) -> None:
+    web.on("/", answer(403))
+    assert settings(one(web.url())) == {}
+
+
+@pytest.mark.parametrize("status", [401, 404])
 def test_a_url_that_refuses_strangers_is_expected_to_go_on_so(status: int, web: WebServer, tmp_path: Path) -> None:
     web.on("/", answer(status))
     found = one(web.url())

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pom_cli.idn import to_ascii
-from pom_cli.toml.address import host, host_port, http_url, is_loopback, split_url
+from pom_cli.toml.address import host, host_port, http_url, is_loopback, split_url, typed_url
 
 
 @pytest.mark.parametrize(
@@ -166,3 +166,26 @@ def test_a_host_that_is_taken_is_safe_on_a_command_line(text: str) -> None:
 )
 def test_this_machine_is_known_by_address_and_name(name: str, local: bool) -> None:
     assert is_loopback(name) is local
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://example.com/x", "https://example.com/x"),
+        ("example.com", "https://example.com"),
+        ("example.com/x?y=1", "https://example.com/x?y=1"),
+        ("example.com:8443", "https://example.com:8443"),
+        ("example.com:80", "http://example.com:80"),
+        ("127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("localhost", "http://localhost"),
+    ],
+)
+def test_a_bare_host_is_the_url_that_a_person_means(text: str, url: str) -> None:
+    assert typed_url(text) == url
+
+
+@pytest.mark.parametrize("text", ["", "a b", "ops@example.com", "ftp://example.com", "example.com:0"])
+def test_what_can_be_no_url_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        typed_url(text)
