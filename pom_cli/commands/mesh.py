@@ -39,4 +39,5 @@ def _look(loaded: "Config") -> dict[str, Any]:
             return mesh_view.mesh(db, loaded, now)
     from pom_cli.store import migrations
 
-    return mesh_view.mesh(migrations.nothing(), loaded, now)
+    with migrations.nothing() as db:
+        return mesh_view.mesh(db, loaded, now)

@@ -231,11 +231,8 @@ def empty(config: Config, now: datetime, names: Iterable[str] = ()) -> dict[str,
     """`/api/status` where there is no database yet: nothing is known."""
     from pom_cli.store import migrations
 
-    db = migrations.nothing()
-    try:
+    with migrations.nothing() as db:
         return status(db, config, now, names)
-    finally:
-        db.close()
 
 
 def trends(

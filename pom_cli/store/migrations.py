@@ -1,7 +1,8 @@
 """The schema, as numbered steps that only ever add: the release before must still work on a migrated file."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -95,11 +96,12 @@ STEPS = {
 }
 
 
-def nothing() -> sqlite3.Connection:
+@contextmanager
+def nothing() -> Iterator[sqlite3.Connection]:
     """A database in memory that knows nothing yet: for looking, where there is none."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    apply(db)
-    return db
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        apply(db)
+        yield db
 
 
 def apply(db: sqlite3.Connection) -> None:

@@ -141,7 +141,7 @@ class TestSystems:
         assert (cdn.status, cdn.last_known) == (UNKNOWN, OPERATIONAL)
 
     def test_with_an_empty_database_nothing_is_known(self, demo: Config) -> None:
-        with closing(migrations.nothing()) as empty:
+        with migrations.nothing() as empty:
             found = page_data.picture(empty, demo, NOW)
         assert {one.status for one in found.systems} == {UNKNOWN}
         assert (found.bad, found.incidents, found.offline_since) == ((), (), None)
