@@ -19,7 +19,7 @@ def sums(
 ) -> dict[str, list[Sums]]:
     """Per name, the sums of each window that ends now. `stored` has each series with how long its status holds (ms)."""
     end = to_ms(now)
-    starts = [to_ms(now - window) for window in windows]
+    starts = [to_ms(now - length) for length in windows]
     bases = [before(db, [one.id for one, _ in stored.values()], start) for start in starts]
     found = {}
     for name, (one, holds_ms) in stored.items():

@@ -159,7 +159,7 @@ def _days(count: int) -> str:
 
 def of_latency(system: System) -> str:
     """The line in words."""
-    known = [ms for ms in system.latency if ms is not None]
+    known = [value for value in system.latency if value is not None]
     if not known:
         return ""
     gaps = system.latency[-24:].count(None)  # the hour in which the 24 began counts with this one
