@@ -107,8 +107,8 @@ def from_der(fingerprint: str, der: bytes) -> Certificate:
     from cryptography import x509
 
     # What it raises for a bad certificate and for bad parts of one; a warning is an error where the caller wants it so.
-    bad = (ValueError, TypeError, Warning, x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound,
-           x509.UnsupportedGeneralNameType)  # fmt: skip
+    bad = (ValueError, TypeError, KeyError, Warning, x509.InvalidVersion, x509.DuplicateExtension,
+           x509.ExtensionNotFound, x509.UnsupportedGeneralNameType)  # fmt: skip
 
     def tried(field: Callable[[], T], otherwise: T) -> T:
         try:
