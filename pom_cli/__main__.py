@@ -8,7 +8,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 
 INTERRUPTED, NOBODY_READS = 130, 141  # as a shell says it of SIGINT and of SIGPIPE
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_UNTAKEN = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def main() -> None:
@@ -17,15 +17,16 @@ def main() -> None:
     gc.set_threshold(50_000)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an output that has no arrow gets a question mark
-    code = run(sys.argv[1:])
     try:
+        code = run(sys.argv[1:])
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:  # None: the process was started with it closed
                 stream.flush()
     except BrokenPipeError:
-        code = NOBODY_READS
+        code = NOBODY_READS  # `pom status | head`
     except OSError as error:
-        code = _unwritten(error)
+        code = 3
+        _say(f"its output cannot be written: {error.strerror}")
     except ValueError:  # it was closed meanwhile
         code = 3
     # Not sys.exit: that waits for threads which hang in a look that was given up long ago.
@@ -33,18 +34,18 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; gives the exit code, whatever happens."""
+    """Run one command line; returns the exit code, whatever happens. Raises OSError where its output is not taken."""
     try:
         from pom_cli import cli
 
         return cli.run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        return NOBODY_READS  # `pom status | head`
     except OSError as error:
         # Files name themselves, and the database tells its own faults: this is what is printed, into a full disk.
-        return _unwritten(error) if error.errno in _FULL and error.filename is None else _crashed()
+        if error.errno in _UNTAKEN and error.filename is None:
+            raise
+        return _crashed()
     # Python itself would exit with 1 here, which means that all went well and a target did not.
     except Exception:  # noqa: BLE001
         return _crashed()
@@ -55,11 +56,6 @@ def _crashed() -> int:
 
     traceback.print_exc()
     _say("it crashed; that is a fault of PoM, not of a target")
-    return 3
-
-
-def _unwritten(error: OSError) -> int:
-    _say(f"its output cannot be written: {error.strerror}")
     return 3
 
 
