@@ -61,7 +61,7 @@ class Browser:
     def __exit__(self, *_: object) -> None:
         os.close(self._out)
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(120)
         os.close(self._in)
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class Browser:
         return [one["params"] for one in self.events if one.get("method") == method]
 
     def _read(self) -> dict[str, Any]:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while b"\0" not in self._rest:
             ready, _, _ = select.select([self._in], [], [], max(0.0, end - time.monotonic()))
             chunk = os.read(self._in, 1 << 20) if ready else b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,12 @@ FROM_SYSTEMD = ("STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY
 # No test hangs on how fast this machine is just now.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+# However this run was started, what its tests start takes signals as if from a terminal. A script's `&` and nohup
+# ignore these two, and a child inherits that; it does not inherit a handler, and this run goes on ignoring them.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 class OffLoopback(AssertionError):
@@ -68,6 +75,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             if name != "localhost":
                 refuse(name)
+            host = "127.0.0.1"  # which of its addresses a machine's hosts file has differs
         return real_lookup(host, *args, **more)
 
     for name in ("connect", "connect_ex", "sendto", "sendmsg"):

@@ -453,6 +453,7 @@ CONFIGS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(CONFIGS)
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_whatever_toml_can_say_gives_a_config_or_its_mistakes_in_short_lines(tree: dict[str, Any]) -> None:

@@ -46,12 +46,12 @@ to = ["ops@example.com"]
 postmark = {{ url = "{postmark.url}" }}
 [targets.shop]
 url = "{web.url()}"
-health = {{ attempts = 1, timeout = "2s" }}
-tls = {{ ca_file = "{ca}", timeout = "2s" }}
-routes = {{ paths = ["/", "/login"], attempts = 1, timeout = "2s" }}
+health = {{ attempts = 1 }}
+tls = {{ ca_file = "{ca}" }}
+routes = {{ paths = ["/", "/login"], attempts = 1 }}
 dns = {{ records = [{{ name = "www.example.com", type = "A", expected = ["192.0.2.1"] }}] }}
 whois = {{ domain = "example.com", rdap = "{registry.url("/")}" }}
-cors = {{ origin = "{APP}", headers = ["authorization"], attempts = 1, timeout = "2s" }}
+cors = {{ origin = "{APP}", headers = ["authorization"], attempts = 1 }}
 tests = {{ command = "true" }}
 """
         yield Scene(tmp_path, toml, {"POM_POSTMARK_TOKEN": "token"})

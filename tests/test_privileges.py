@@ -44,7 +44,7 @@ def _reaches_python() -> bool:
 def config(data: Path, web: WebServer) -> str:
     return (
         f'[instance]\ndata_dir = "{data}"\n[offline]\nwitnesses = []\n'
-        f'[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+        f'[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1 }}\n'
     )
 
 

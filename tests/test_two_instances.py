@@ -105,7 +105,7 @@ def web() -> Iterator[WebServer]:
         yield server
 
 
-SHOP = '[targets.shop]\nurl = "{}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+SHOP = '[targets.shop]\nurl = "{}"\nhealth = {{ attempts = 1 }}\n'
 
 
 @pytest.fixture

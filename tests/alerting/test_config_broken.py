@@ -44,7 +44,7 @@ postmark = {{ url = "{postmark.url}" }}
 witnesses = []
 [targets.shop]
 url = "{web.url()}"
-health = {{ attempts = 1, timeout = "1s" }}
+health = {{ attempts = 1 }}
 """
 
 
@@ -299,7 +299,7 @@ def test_an_authoritys_file_that_is_gone_stops_the_checks_of_no_other_target(
     ca = authority().write_public(tmp_path / "ca.pem")
     with WebServer(tls=issue(authority())) as inner:
         inner.on("/", answer(200))
-        tls = f'tls = {{ ca_file = "{ca}", timeout = "5s", interval = "1m" }}'
+        tls = f'tls = {{ ca_file = "{ca}", interval = "1m" }}'
         text = f'{good}\n[targets.inner]\nurl = "{inner.url()}"\n{tls}\n'
         assert pom("check", "--due", config=text).code == 0
         ca.unlink()

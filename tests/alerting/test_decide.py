@@ -92,6 +92,7 @@ STEP = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(STEP, min_size=1, max_size=60))
 def test_for_any_sequence_of_statuses_and_times_the_rules_hold(steps: list[tuple[Status, int, str]]) -> None:

@@ -50,7 +50,7 @@ postmark = {{ url = "{postmark.url}" }}
 smtp = {{ host = "127.0.0.1", port = {smtp.port} }}
 [targets.shop]
 url = "{web.url()}"
-health = {{ attempts = 1, timeout = "1s" }}
+health = {{ attempts = 1 }}
 """
 
 

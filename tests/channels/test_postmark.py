@@ -359,6 +359,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.integers(200, 599), JSON, st.booleans())
 def test_whatever_comes_back_every_mail_has_one_outcome_and_none_is_delivered_by_mistake(

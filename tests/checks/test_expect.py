@@ -121,6 +121,7 @@ def test_json_and_text_must_both_hold() -> None:
     assert differs('{"a": 1, "b": 2}', json={"a": 1}, text="b") is None
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.dictionaries(st.text(max_size=3), JSON, max_size=2))
 def test_every_table_contains_itself_and_stays_so_when_it_grows(wanted: dict[str, Any], more: dict[str, Any]) -> None:
     import json

@@ -22,8 +22,8 @@ def run(tmp_path: Path, web: WebServer, capsys: pytest.CaptureFixture[str]) -> R
     path = tmp_path / "pom.toml"
     path.write_text(
         f'[instance]\nname = "hetzner"\ndata_dir = "{tmp_path / "data"}"\n[offline]\nwitnesses = []\n'
-        f'[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
-        f'[targets.blog]\nurl = "{web.url("/blog")}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+        f'[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1 }}\n'
+        f'[targets.blog]\nurl = "{web.url("/blog")}"\nhealth = {{ attempts = 1 }}\n'
     )
     web.on("/blog", answer(200))
 

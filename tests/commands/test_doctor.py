@@ -38,7 +38,7 @@ postmark = {{ url = "{postmark.url}" }}
 witnesses = []
 [targets.shop]
 url = "{web.url()}"
-health = {{ attempts = 1, timeout = "1s" }}
+health = {{ attempts = 1 }}
 """
 
 

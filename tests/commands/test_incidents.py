@@ -20,7 +20,7 @@ from pom_cli.store import alerts
 def test_what_broke_when_how_long_and_who_was_told(pom: Pom, tmp_path: Path) -> None:
     with WebServer() as web:
         web.on("/", answer(503, reason="Service Unavailable"))
-        health = 'health = { attempts = 1, timeout = "1s" }'
+        health = "health = { attempts = 1 }"
         scene = Scene(tmp_path, f'[offline]\nwitnesses = []\n[targets.shop]\nurl = "{web.url()}"\n{health}\n')
         (tmp_path / "pom.toml").write_text(scene.config.text)
         scene.run()

@@ -31,7 +31,7 @@ def configured(folder: Path, port: int, more: str = "") -> Path:
     path.write_text(
         f'[instance]\nname = "hetzner"\ndata_dir = "{folder / "data"}"\n[serve]\nlisten = "127.0.0.1:{port}"\n{more}'
         f'[offline]\nwitnesses = []\n[targets.shop]\nurl = "http://127.0.0.1:{port}/api/health"\n'
-        'health = { attempts = 1, timeout = "2s", expect_status = [200, 503] }\n'
+        "health = { attempts = 1, expect_status = [200, 503] }\n"
     )
     return path
 

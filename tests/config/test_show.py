@@ -122,6 +122,7 @@ VALUES = st.recursive(
 TREES = st.dictionaries(TEXTS, VALUES, max_size=5)
 
 
+@pytest.mark.slow
 @given(TREES)
 def test_whatever_is_written_as_toml_reads_as_the_same(tree: dict[str, Any]) -> None:
     assert without_empty(tomli.loads(show.toml(tree))) == without_empty(tree)
@@ -133,6 +134,7 @@ def without_empty(tree: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in cleaned.items() if value != {}}
 
 
+@pytest.mark.slow
 @given(TREES)
 def test_whatever_is_written_is_fit_for_a_terminal(tree: dict[str, Any]) -> None:
     assert all(line.isprintable() for line in show.toml(tree).split("\n"))

@@ -155,6 +155,7 @@ JSON = st.recursive(
 PARTS = ("id", "name", "version", "time", "overdue", "targets", "undelivered", "undelivered_s", "silences")
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(PARTS), JSON))
 def test_whatever_it_says_is_read_or_refused_and_can_be_stored_and_read_again(data: dict[str, Any]) -> None:
     try:

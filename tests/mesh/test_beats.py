@@ -194,6 +194,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(STEPS, st.integers(1, 4))
 def test_missing_is_so_many_misses_while_awake_and_no_answer_since(
     steps: list[tuple[int, bool, bool]], patience: int

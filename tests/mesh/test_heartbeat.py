@@ -411,7 +411,7 @@ def test_a_peer_that_is_oneself_and_two_with_one_id_are_noticed(tmp_path: Path) 
     assert not report.well
 
 
-SHOP = '[targets.shop]\nurl = "{}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+SHOP = '[targets.shop]\nurl = "{}"\nhealth = {{ attempts = 1 }}\n'
 
 
 def test_own_checks_that_no_longer_run_are_told_of_until_they_run_again(mesh: Mesh, peer: WebServer) -> None:
@@ -575,6 +575,7 @@ def test_while_the_database_cannot_be_written_the_misses_go_on_being_counted(
     assert (report.peers[0]["state"], report.peers[0]["misses"]) == ("missing", 3)
 
 
+@pytest.mark.slow
 def test_several_heartbeats_at_once_tell_once(tmp_path: Path, peer: WebServer) -> None:
     peer.on("/api/peer", [CLOSE])
     path = tmp_path / "pom.toml"

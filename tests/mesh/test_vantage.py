@@ -41,7 +41,7 @@ def peers(count: int) -> Iterator[list[WebServer]]:
 def toml(web: WebServer, *urls: str, top: str = "") -> str:
     named = zip(("astra", "luna", "sol"), urls, strict=False)
     tables = "".join(f'[peers.{name}]\nurl = "{url}"\n' for name, url in named)
-    return f'{top}\n[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n{tables}'
+    return f'{top}\n[targets.shop]\nurl = "{web.url()}"\nhealth = {{ attempts = 1 }}\n{tables}'
 
 
 def sees(scene: Scene, status: str, age: int = 40, ahead: float = 0) -> Any:
@@ -235,7 +235,7 @@ def test_without_quorum_a_denial_holds_nothing_back(tmp_path: Path, web: WebServ
 
 
 def two_targets(web: WebServer, other: WebServer, *urls: str) -> str:
-    more = f'[targets.blog]\nurl = "{other.url()}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+    more = f'[targets.blog]\nurl = "{other.url()}"\nhealth = {{ attempts = 1 }}\n'
     return toml(web, *urls, top="[offline]\nwitnesses = []\n") + more
 
 

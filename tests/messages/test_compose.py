@@ -260,6 +260,7 @@ def is_safe(text: str) -> bool:
     return not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text)
 
 
+@pytest.mark.slow
 @given(st.lists(notices(), min_size=1, max_size=3), anything)
 def test_the_subject_is_one_short_line_that_a_mail_header_takes(told: list[Notice], instance: str) -> None:
     line, _ = compose(told, instance, facts, NOW)
@@ -270,6 +271,7 @@ def test_the_subject_is_one_short_line_that_a_mail_header_takes(told: list[Notic
     assert mail["Subject"] == line and len(mail.items()) == 1
 
 
+@pytest.mark.slow
 @given(st.lists(notices(), min_size=1, max_size=3), st.dictionaries(st.sampled_from(list(FACTS)), anything))
 def test_no_text_from_outside_gets_a_control_character_into_the_body(told: list[Notice], known: Any) -> None:
     _, text = compose(told, "hetzner", lambda _notice: known, NOW)
@@ -280,6 +282,7 @@ def test_no_text_from_outside_gets_a_control_character_into_the_body(told: list[
 names = st.from_regex(r"[A-Za-z0-9._-]{1,40}", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(names, st.sampled_from(runbook.ALERTS), notices()), min_size=1, max_size=10))
 def test_every_notice_of_up_to_ten_is_told_by_target_and_alert(told: list[tuple[str, str, Notice]]) -> None:
     _, text = compose([replace(one, target=name, alert=alert) for name, alert, one in told], "hetzner", facts, NOW)

@@ -22,7 +22,7 @@ def opened(server: WebServer, deadline: Deadline) -> Connection:
     return open_connection(Origin("http", server.host, server.port), deadline)
 
 
-def ask(server: WebServer, script: Script, seconds: float = 5.0, method: str = "GET") -> Answer:
+def ask(server: WebServer, script: Script, seconds: float = 60.0, method: str = "GET") -> Answer:
     """What one GET of a path with this script gives. Raises NoAnswer."""
     server.on("/", script)
     deadline = Deadline.after(seconds)
@@ -30,7 +30,7 @@ def ask(server: WebServer, script: Script, seconds: float = 5.0, method: str = "
         return exchange(connection, method, "/", {}, deadline)
 
 
-def fault(server: WebServer, script: Script, seconds: float = 5.0) -> Fault:
+def fault(server: WebServer, script: Script, seconds: float = 60.0) -> Fault:
     with pytest.raises(NoAnswer) as caught:
         ask(server, script, seconds)
     assert caught.value.fault.status is UNREACHABLE
@@ -241,7 +241,7 @@ class TestReuse:
             "/chunked": [head(200, {"Transfer-Encoding": "chunked"}), b"5\r\nhello\r\n0\r\n\r\n"],
             "/empty": [head(204)],
         }
-        deadline = Deadline.after(5)
+        deadline = Deadline.after(60)
         with closing(opened(server, deadline)) as connection:
             for path, script in bodies.items():
                 server.on(path, script)
@@ -263,13 +263,13 @@ class TestReuse:
     )
     def test_a_connection_that_cannot_go_on_says_so(self, server: WebServer, script: Script) -> None:
         server.on("/", script)
-        deadline = Deadline.after(5)
+        deadline = Deadline.after(60)
         with closing(opened(server, deadline)) as connection:
             assert not exchange(connection, "GET", "/", {}, deadline, keep=True).reusable
 
     def test_each_exchange_has_its_own_deadline(self, server: WebServer) -> None:
         server.on("/", answer(200, b"hello"), [HANG])
-        with closing(opened(server, Deadline.after(5))) as connection:
-            assert exchange(connection, "GET", "/", {}, Deadline.after(5), keep=True).status == 200
+        with closing(opened(server, Deadline.after(60))) as connection:
+            assert exchange(connection, "GET", "/", {}, Deadline.after(60), keep=True).status == 200
             with pytest.raises(NoAnswer, match=r"no answer within 0\.4 s \(headers\)"):
                 exchange(connection, "GET", "/", {}, Deadline.after(SOON), keep=True)

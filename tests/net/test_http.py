@@ -13,7 +13,7 @@ from pom_cli.net.redirects import Policy
 SOON = 0.4  # seconds: a deadline that the test waits for
 
 
-def get(url: str, headers: dict[str, str] | None = None, seconds: float = 5.0, **more: Any) -> Answer:
+def get(url: str, headers: dict[str, str] | None = None, seconds: float = 60.0, **more: Any) -> Answer:
     return fetch(url, headers or {}, Deadline.after(seconds), **more)
 
 

@@ -69,24 +69,24 @@ class TestResolve:
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
     def test_an_ip_address_is_its_own_answer(self, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
         names(monkeypatch, failing(AssertionError("an IP address needs no resolver")))
-        assert [address.ip for address in resolve(host, 80, Deadline.after(5))] == [host]
+        assert [address.ip for address in resolve(host, 80, Deadline.after(60))] == [host]
 
     def test_a_name_gives_its_addresses_in_the_systems_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
         places = [(socket.AF_INET6, ("::1", 80, 0, 0)), (socket.AF_INET, ("127.0.0.1", 80))]
         names(monkeypatch, lambda: places)
-        assert resolve("shop.example.com", 80, Deadline.after(5)) == [Address(*place) for place in places]
+        assert resolve("shop.example.com", 80, Deadline.after(60)) == [Address(*place) for place in places]
 
     @pytest.mark.parametrize("code", [socket.EAI_NONAME, socket.EAI_NODATA])
     def test_a_name_that_is_not_there_is_the_targets_fault(self, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
         names(monkeypatch, failing(socket.gaierror(code, "Name or service not known")))
-        fault = fault_from(lambda: resolve("gone.example.com", 80, Deadline.after(5)))
+        fault = fault_from(lambda: resolve("gone.example.com", 80, Deadline.after(60)))
         assert fault == Fault("dns", "name does not resolve")
         assert fault.status is UNREACHABLE
 
     @pytest.mark.parametrize("code", [socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_MEMORY])
     def test_a_resolver_that_fails_is_ours(self, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
         names(monkeypatch, failing(socket.gaierror(code, "Temporary failure in name resolution")))
-        fault = fault_from(lambda: resolve("shop.example.com", 80, Deadline.after(5)))
+        fault = fault_from(lambda: resolve("shop.example.com", 80, Deadline.after(60)))
         assert fault == Fault("dns", "the resolver failed: Temporary failure in name resolution", "ours")
         assert fault.status is UNKNOWN
 
@@ -104,28 +104,28 @@ class TestResolve:
 
     def test_a_name_without_any_address_does_not_resolve(self, monkeypatch: pytest.MonkeyPatch) -> None:
         names(monkeypatch, list)
-        assert fault_from(lambda: resolve("shop.example.com", 80, Deadline.after(5))).reason == "name does not resolve"
+        assert fault_from(lambda: resolve("shop.example.com", 80, Deadline.after(60))).reason == "name does not resolve"
 
     def test_a_label_longer_than_dns_allows_does_not_resolve(self, monkeypatch: pytest.MonkeyPatch) -> None:
         names(monkeypatch, failing(UnicodeError("label too long")))
-        assert fault_from(lambda: resolve("a" * 64, 80, Deadline.after(5))).reason == "name does not resolve"
+        assert fault_from(lambda: resolve("a" * 64, 80, Deadline.after(60))).reason == "name does not resolve"
 
 
 class TestConnect:
     def test_it_tells_the_address_that_it_reached(self) -> None:
         with WebServer() as server:
-            link = connect("127.0.0.1", server.port, Deadline.after(5))
+            link = connect("127.0.0.1", server.port, Deadline.after(60))
             with closing(link.sock):
                 assert link.address == "127.0.0.1"
                 assert link.connect_ms >= 0
 
     def test_what_is_sent_leaves_at_once(self) -> None:
-        with WebServer() as server, closing(connect("127.0.0.1", server.port, Deadline.after(5)).sock) as sock:
+        with WebServer() as server, closing(connect("127.0.0.1", server.port, Deadline.after(60)).sock) as sock:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     def test_a_closed_port_is_refused(self) -> None:
         with closed_port() as port:
-            fault = fault_from(lambda: connect("127.0.0.1", port, Deadline.after(5)))
+            fault = fault_from(lambda: connect("127.0.0.1", port, Deadline.after(60)))
         assert fault == Fault("connect", "connection refused")
 
     def test_a_dead_port_ends_at_the_deadline(self) -> None:
@@ -143,7 +143,7 @@ class TestConnect:
     def test_a_refused_address_is_followed_by_the_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with closed_port() as closed, WebServer() as server:
             names(monkeypatch, lambda: [(socket.AF_INET, ("127.0.0.1", port)) for port in (closed, server.port)])
-            link = connect("shop.example.com", 80, Deadline.after(5))
+            link = connect("shop.example.com", 80, Deadline.after(60))
             with closing(link.sock):
                 assert link.sock.getpeername()[1] == server.port
 
@@ -152,12 +152,12 @@ class TestConnect:
             # A family that this machine does not speak stands for IPv6 where there is none.
             no_way = (socket.AF_APPLETALK, ("127.0.0.1", port))
             names(monkeypatch, lambda: [no_way, (socket.AF_INET, ("127.0.0.1", port)), no_way])
-            fault = fault_from(lambda: connect("shop.example.com", 80, Deadline.after(5)))
+            fault = fault_from(lambda: connect("shop.example.com", 80, Deadline.after(60)))
         assert fault.reason == "connection refused"
 
     def test_nothing_but_addresses_without_a_way_is_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
         names(monkeypatch, lambda: [(socket.AF_APPLETALK, ("127.0.0.1", 9))])
-        fault = fault_from(lambda: connect("shop.example.com", 80, Deadline.after(5)))
+        fault = fault_from(lambda: connect("shop.example.com", 80, Deadline.after(60)))
         assert fault == Fault("connect", "this machine does not speak that address family", "ours")
 
     def test_a_process_out_of_file_descriptors_is_ours(self) -> None:
@@ -167,7 +167,7 @@ class TestConnect:
         lowest.close()
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-            fault = fault_from(lambda: connect("127.0.0.1", 9, Deadline.after(5)))
+            fault = fault_from(lambda: connect("127.0.0.1", 9, Deadline.after(60)))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert fault == Fault("connect", "this process is out of file descriptors", "ours")
@@ -180,7 +180,7 @@ def shake(
     ca_file: Path | None = None,
     verify: bool = True,
     greeting: Script | None = None,
-    seconds: float = 5.0,
+    seconds: float = 60.0,
 ) -> str | None:
     """The protocol of a handshake with a server that presents this certificate. Raises NoAnswer."""
     with WebServer(tls=certificate, greeting=greeting) as server:

@@ -72,7 +72,7 @@ def test_since_in_words() -> None:
 
 @pytest.fixture
 def scene(tmp_path: Path, web: WebServer) -> Scene:
-    health = 'health = { attempts = 1, timeout = "1s" }'
+    health = "health = { attempts = 1 }"
     return Scene(
         tmp_path,
         f'[offline]\nwitnesses = []\n[targets.shop]\nurl = "{web.url()}"\n{health}\n'

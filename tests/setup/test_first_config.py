@@ -141,6 +141,7 @@ def test_no_note_can_add_to_the_config(notes: list[str], why: str, told: str) ->
     assert read(off) == {"site0": {"url": URL, "tls": False}}
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         PRINTABLE | st.booleans() | st.integers(-(2**63), 2**63 - 1),

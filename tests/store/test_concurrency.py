@@ -50,6 +50,7 @@ def rows(tmp_path: Path, sql: str) -> list[tuple[object, ...]]:
         db.close()
 
 
+@pytest.mark.slow
 def test_four_processes_that_check_the_same_targets_announce_each_change_once(
     tmp_path: Path, pom: list[str], web: WebServer, postmark: PostmarkServer
 ) -> None:

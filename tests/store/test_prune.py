@@ -14,7 +14,7 @@ from web_server import WebServer, answer
 from pom_cli.model import Key
 from pom_cli.store.prune import Pruned, prune
 
-ONE = '[targets.{name}]\nurl = "{url}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
+ONE = '[targets.{name}]\nurl = "{url}"\nhealth = {{ attempts = 1 }}\n'
 
 
 @pytest.fixture

@@ -64,7 +64,8 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STEPS, st.integers(0, 4000))
 def test_uptime_from_the_rollups_is_uptime_counted_plainly(
     tmp_path: Path, steps: list[tuple[Status, int]], rest: int

@@ -36,7 +36,7 @@ to = ["ops@example.com"]
 postmark = {{ url = "{postmark.url}" }}
 [targets.shop]
 url = "{web.url()}"
-health = {{ attempts = 1, timeout = "1s" }}
+health = {{ attempts = 1 }}
 """
     return Scene(tmp_path, toml, {"POM_POSTMARK_TOKEN": "token"})
 

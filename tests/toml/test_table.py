@@ -251,6 +251,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES, st.sampled_from(sorted(READERS)))
 def test_no_value_is_too_odd_to_be_read_and_a_message_is_one_short_line(value: Any, reader: str) -> None:
     _, problems = read(reader, key=value)
@@ -258,6 +259,7 @@ def test_no_value_is_too_odd_to_be_read_and_a_message_is_one_short_line(value: A
         assert len(problem) < 250 and problem.isprintable()
 
 
+@pytest.mark.slow
 @given(VALUES, st.sampled_from(["password", "api_token", "Authorization"]))
 def test_the_value_of_a_secret_is_never_shown(value: Any, key: str) -> None:
     assert shown(value, key) == "(hidden)"

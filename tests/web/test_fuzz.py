@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pom_cli.web.routes import ROUTES
 
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 STATUSES = {200, 304, 400, 401, 404, 405, 413, 414, 429, 431, 501, 503}
 
 latin = st.text(st.characters(codec="latin-1"), max_size=8)
@@ -65,6 +65,7 @@ def check(api: ApiServer, data: bytes, head: bool) -> None:
     assert api.complaints == []
 
 
+@pytest.mark.slow
 @FEW
 @given(methods, paths, queries, tokens, headers)
 def test_requests_of_every_kind(
@@ -76,6 +77,7 @@ def test_requests_of_every_kind(
     check(api, data, method == "HEAD")
 
 
+@pytest.mark.slow
 @FEW
 @given(st.binary(max_size=300) | st.binary(max_size=50).map(lambda data: b"GET " + data + b" HTTP/1.1\r\n\r\n"))
 def test_bytes_of_every_kind(api: ApiServer, data: bytes) -> None:

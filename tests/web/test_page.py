@@ -118,6 +118,7 @@ def test_before_the_first_check_it_says_that(tmp_path: Path) -> None:
     assert Page(reply.body.decode()).text_of("h1") == ["Nothing has been checked yet"]
 
 
+@pytest.mark.slow
 def test_a_month_of_history_shows_names_and_no_more(tmp_path: Path) -> None:
     loaded = page_demo.build(tmp_path, now=datetime.now(UTC))
     with ApiServer(loaded) as api:

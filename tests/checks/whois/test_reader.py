@@ -85,6 +85,7 @@ def test_a_hostile_registrar_name_cannot_leave_its_line() -> None:
     assert name.isprintable() and len(name) <= 100
 
 
+@pytest.mark.slow
 @given(st.text(max_size=600))
 def test_no_answer_is_an_error(text: str) -> None:
     assert read_whois(text, "shop.zz").outcome in Outcome

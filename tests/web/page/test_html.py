@@ -232,6 +232,7 @@ def pictures(draw: st.DrawFn) -> tuple[Picture, Picture]:
 
 
 class TestNothingBreaksOut:
+    @pytest.mark.slow
     @settings(max_examples=150, deadline=None)
     @given(pictures())
     def test_any_name_is_text_and_changes_no_tag(self, pair: tuple[Picture, Picture]) -> None:
