@@ -54,7 +54,7 @@ def without_passwords(text: str) -> str:
     It hides too much rather than too little: a password with an `@` or a `/` in it is hidden whole.
     """
     head, at, tail = text.rpartition("@")
-    if ":" in head:
+    if ":" in head.removeprefix("mailto:"):
         text = f"{head[: head.find('//') + 2 if '//' in head else 0]}{HIDDEN}{at}{tail}"
     return re.sub(_QUERY, _without_value, text) if "=" in text else text
 

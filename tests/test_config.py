@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class TestTheWholeConfig:
         assert alerts.remind == (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
         assert alerts.channels == ("postmark",)
         assert set(alerts.settings) == {"postmark"}
+        assert alerts.share
 
     def test_the_target(self, whole: Config) -> None:
         target = whole.targets["makenotwork"]
@@ -60,12 +61,25 @@ class TestTheWholeConfig:
         assert (target.site.host, target.site.port) == ("makenot.work", 443)
         assert (target.ops.ssh, target.ops.unit, target.ops.database) == ("root@100.120.174.96",) + ("makenotwork",) * 2
         assert target.depends_on == ()
+        assert target.label == "Make Not Work"
         tables = re.findall(r"(?m)^\[targets\.makenotwork\.(\w+)\]", (DATA / "whole.toml").read_text())
         assert set(target.checks) == set(tables)
 
     def test_the_peer(self, whole: Config) -> None:
         peer = config.Peer("astra", "http://100.106.221.39:9100", "max@100.106.221.39", "alert", 3)
         assert whole.peers == {"astra": peer}
+
+    def test_the_page(self, whole: Config) -> None:
+        assert whole.page[:3] == (
+            "Status of Make Not Work",
+            "https://makenot.work",
+            "mailto:support@example.com",
+        )
+        at, until = datetime(2026, 12, 1, 20, tzinfo=UTC), datetime(2026, 12, 1, 22, tzinfo=UTC)
+        assert whole.page.announcements == ((at, until, "Database upgrade"),)
+
+    def test_the_tools_of_the_runbook_are_the_defaults(self, whole: Config) -> None:
+        assert whole.runbook == parse(SHOP).runbook == ("caddy", "tailscale", "Cloudflare", "Cloudflare Registrar")
 
 
 class TestTheSmallestConfig:
@@ -77,6 +91,8 @@ class TestTheSmallestConfig:
         assert loaded.alerts.remind == (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
         assert loaded.witnesses == (("1.1.1.1", 443), ("9.9.9.9", 443))
         assert loaded.targets["shop"].checks["health"].interval == timedelta(minutes=5)
+        assert loaded.targets["shop"].label == "shop"
+        assert loaded.page == ("", "", "", ())
         assert loaded.warnings == ()
 
     def test_a_peer_alone_is_enough(self) -> None:
@@ -218,7 +234,7 @@ MISTAKES = [
     ("[alerts.postmark]\ntoken = 'hush'",
      "alerts.postmark.token: unknown key; secrets stand in the environment or in the env file"),
     ("[alerts.console]", "alerts.console: unknown key; known here: channels, cooldown, from, postmark, quorum, remind, "
-     "smtp, to, webhook"),
+     "share, smtp, to, webhook"),
     ("[alerts.smtp]\nport = 65536", "alerts.smtp.port: 65536 is not a whole number from 1 to 65535"),
     ("[offline]\nwitnesses = ['1.1.1.1']", "offline.witnesses: ['1.1.1.1'] is not a list of \"host:port\""),
     ("[targets.'two words']\nurl = 'https://a.example'",
@@ -486,3 +502,36 @@ def hushed(tree: Any, of_names: bool = False) -> Any:
 def secret(key: str, value: Any) -> Any:
     """Headers may hold a secret under any name."""
     return dict.fromkeys(value, HUSH) if key == "headers" and isinstance(value, dict) else HUSH
+
+
+@pytest.mark.parametrize(
+    ("table", "mistake"),
+    [
+        ("[runbook]\nweb_server = 1", """runbook.web_server: 1 is not a name like "caddy", or \"\""""),
+        ("[runbook]\nvnp = 1", "runbook.vnp: unknown key (its value: 1); did you mean 'vpn'?"),
+        ("[page]\nhome = 'example.com'", "page.home: 'example.com' is not a URL like https://example.com"),
+        (
+            "[page]\ncontact = 'mailto:ops'",
+            """page.contact: 'mailto:ops' is not a link like "mailto:support@example.com" or "https://example.com\"""",
+        ),
+        (
+            "[page]\nannouncements = [{ at = 2026-12-01T20:00:00, until = 2026-12-01T22:00:00Z, text = 'x' }]",
+            "page.announcements[0].at: 2026-12-01 20:00:00 is not a time with its offset, "
+            "like 2026-12-01T20:00:00Z (without quotes)",
+        ),
+        (
+            "[page]\nannouncements = [{ at = 2026-12-01T20:00:00Z, until = 2026-12-01T18:00:00Z, text = 'x' }]",
+            "page.announcements[0].until: 2026-12-01 18:00:00+00:00 is not after its `at`, 2026-12-01T20:00:00+00:00",
+        ),
+        (
+            "[page]\nannouncements = [{ at = 2026-12-01T20:00:00Z, until = 2026-12-01T22:00:00Z }]",
+            "page.announcements[0].text: missing; it must be what is announced",
+        ),
+    ],
+)
+def test_what_people_read_is_checked_too(table: str, mistake: str) -> None:
+    assert problems(f"{table}\n{SHOP}") == [mistake]
+
+
+def test_a_tool_may_be_left_out() -> None:
+    assert parse(f"[runbook]\nvpn = ''\n{SHOP}").runbook.vpn == ""

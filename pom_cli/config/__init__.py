@@ -1,6 +1,6 @@
 """pom.toml → a frozen Config. Every mistake is found at once; a Config that exists is right.
 
-The table of this instance is read in instance.py, that of alerts in audience.py, those of the targets in targets.py.
+Each table has its own file: instance.py, alerts.py, targets.py, silences.py, runbook.py, page.py.
 """
 
 import re
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import KINDS
 from pom_cli.config import alerts as audience
-from pom_cli.config import instance, targets
+from pom_cli.config import instance, page, runbook, targets
 from pom_cli.config.alerts import Alerts
 from pom_cli.config.instance import NAME, NAME_RULE
 from pom_cli.config.instance import Instance as Instance
+from pom_cli.config.page import Page
+from pom_cli.config.runbook import Tools
 from pom_cli.config.targets import Check as Check
 from pom_cli.config.targets import Ops as Ops
 from pom_cli.config.targets import Target as Target
@@ -68,6 +70,8 @@ class Config:
     peers: Mapping[str, Peer]
     secrets: Secrets = field(repr=False)
     silences: tuple["Window", ...] = ()
+    runbook: Tools = Tools()
+    page: Page = Page()
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict, repr=False)  # every key, defaults included, as in TOML
     text: str = field(default="", repr=False)  # what it was read from
@@ -125,6 +129,8 @@ def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
         peers=peers,
         secrets=known,
         silences=_silences(top, [*found, *peers]),
+        runbook=runbook.read(top.table("runbook")),
+        page=page.read(top.table("page")),
         warnings=tuple(warnings),
         effective=top.effective,
     )

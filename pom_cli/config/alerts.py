@@ -26,6 +26,7 @@ class Alerts:
     remind: tuple[timedelta, ...]
     channels: tuple[str, ...]
     quorum: bool
+    share: bool
     settings: Mapping[str, Any]
 
 
@@ -47,6 +48,7 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
         remind=remind,
         channels=tuple(dict.fromkeys(names)),
         quorum=table.boolean("quorum", False),
+        share=table.boolean("share", True),
         settings={name: found for name, found in given.items() if name in names},
     )
     _check_channels(alerts, table)

@@ -46,7 +46,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Target:
-    """One production site; `checks` is by kind, `runbook` by kind of alert."""
+    """One production site; `label` is its name for people, `checks` is by kind, `runbook` by kind of alert."""
 
     name: str
     site: Site
@@ -54,6 +54,7 @@ class Target:
     depends_on: tuple[str, ...]
     checks: Mapping[str, Check]
     runbook: Mapping[str, Steps] = field(default_factory=dict)
+    label: str = ""
 
     @property
     def url(self) -> str:
@@ -100,6 +101,7 @@ def _target(name: str, table: Table, instance: Instance, warnings: list[str]) ->
     ops = _ops(table)
     depends_on = table.texts("depends_on", expected="a list of targets' names")
     runbook = _runbook(table)
+    label = table.line("label", name)
     site = _site(name, url, interval, table.data.get("tls"), instance)
     table.known.update(KINDS)
     checked = {
@@ -107,7 +109,7 @@ def _target(name: str, table: Table, instance: Instance, warnings: list[str]) ->
     }
     found = {kind: check for kind, check in checked.items() if check}
     table.finish()
-    return Target(name, site, ops, depends_on, found, runbook)
+    return Target(name, site, ops, depends_on, found, runbook, label)
 
 
 def _runbook(table: Table) -> dict[str, Steps]:
