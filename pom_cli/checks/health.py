@@ -10,7 +10,15 @@ from pom_cli.checks import Site, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
 from pom_cli.checks.expect import Expected
 from pom_cli.checks.outcome import Outcome, asks_patience, figures, status_of, summarize, where, without_query
-from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, LOGS, WRONG_CERTIFICATE, Section, Step
+from pom_cli.checks.steps import (
+    CERTIFICATE_FAULT,
+    LOGS,
+    WEB_SERVER_RESTART,
+    WEB_SERVER_STATUS,
+    Section,
+    Step,
+    host_facts,
+)
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Verdict
 from pom_cli.net.client import Client
@@ -41,21 +49,31 @@ RUNBOOK = {
         "Email alert with target status change.",
         (
             Step("Verify manually:", ("curl -v {health_url}",)),
-            Step("If Unreachable: check network (Tailscale, firewall, DNS resolution)", when=(UNREACHABLE,)),
+            *CERTIFICATE_FAULT,
+            Step("If Unreachable: check network ({vpn}, firewall, DNS resolution)", when=(UNREACHABLE,)),
+            Step("If Unreachable: check network (firewall, DNS resolution)", when=(UNREACHABLE,), lacking="vpn"),
             Step(
                 "If Error (5xx): SSH into the target server, check application logs",
                 (LOGS,),
                 when=(ERROR,),
+                lacking="certificate",
             ),
             Step(
                 "If Degraded (2xx but unexpected body): check application state, database connectivity",
                 when=(DEGRADED,),
             ),
             # A health alert covers `tls-failed`: where no HTTPS came about at all, its mail is the only one.
-            *(replace(step, having="unsecured") for step in (CADDY_STATUS, CADDY_RESTART)),
-            replace(WRONG_CERTIFICATE, having="unsecured", when=(ERROR,)),
-            Step("Restart the service if needed:", ("ssh {ssh} {sudo:whole}systemctl restart {unit:remote}",)),
+            *(
+                replace(step, having="unsecured", lacking="certificate")
+                for step in (WEB_SERVER_STATUS, WEB_SERVER_RESTART)
+            ),
+            Step(
+                "Restart the service if needed:",
+                ("ssh {ssh} {sudo:whole}systemctl restart {unit:remote}",),
+                lacking="certificate",
+            ),
         ),
+        facts=lambda _subject, known: host_facts("", known),
     ),
     "latency-drift": Section(
         "Latency Drift",

@@ -39,7 +39,8 @@ RUNBOOK = {
         "Specific paths (e.g., /login, /docs) returning non-2xx.",
         (
             Step("Verify:", ("curl -sI {route}",)),
-            Step("If 502/503: application is down or Caddy can't reach it"),
+            Step("If 502/503: application is down or {web_server} can't reach it"),
+            Step("If 502/503: application is down", lacking="web_server"),
             Step("If 404: route may have been removed in a deploy -- check recent deploys"),
             Step("If 500: application error -- check logs with", (LOGS,), having="ssh"),
             Step("If 500: application error -- check logs with", ("journalctl -u {unit}",), lacking="ssh"),

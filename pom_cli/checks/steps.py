@@ -3,7 +3,9 @@
 The words and their order are the runbook's own for the alerts that it names. `messages.runbook` fills them in.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Status
@@ -11,16 +13,16 @@ from pom_cli.model import Status
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `{field}` is a fact; what stands behind a colon in it says which shells will read it: `{field}` the one
-    here, `{field:remote}` also the one at the other end of ssh, `{field:'}` and `{field:"}` the same where the remote
-    command stands in such quotes, `{field:whole}` none: it is a command line of the config's own."""
+    """One step. `{field}` is a fact; after a colon comes which shells will read it: `{field}` the one here,
+    `{field:remote}` also the one at the other end of ssh, `{field:'}` and `{field:"}` the same where the remote
+    command is in such quotes, `{field:whole}` none: it is a whole command line."""
 
     text: str
     commands: tuple[str, ...] = ()
-    after: str = ""  # prose that goes on behind the commands
+    after: str = ""  # prose that continues after the commands
     when: tuple[Status, ...] = ()  # the statuses now that it is for; empty: any
-    having: str = ""  # it is for those only who have this fact
-    lacking: str = ""  # it is for those only who lack this fact
+    having: str = ""  # facts, separated by spaces: left out unless all are known
+    lacking: str = ""  # likewise: left out if any is known
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,49 @@ class Section:
 # The remote shell splits again: without the outer quotes it would see --since 10.
 LOGS = """ssh {ssh} '{sudo:whole}journalctl -u {unit:'} --since "10 minutes ago"'"""
 
-WRONG_CERTIFICATE = Step("If Caddy is serving wrong cert: verify cert paths in /etc/caddy/Caddyfile")
-CADDY_STATUS = Step("Check Caddy status:", ("ssh {ssh} systemctl status caddy",))
-CADDY_RESTART = Step("If Caddy is down, restart:", ("ssh {ssh} {sudo:whole}systemctl restart caddy",))
+WEB_SERVER_STATUS = Step("Check {web_server} status:", ("ssh {ssh} systemctl status {web_unit:remote}",))
+WEB_SERVER_RESTART = Step(
+    "If {web_server} is down, restart:", ("ssh {ssh} {sudo:whole}systemctl restart {web_unit:remote}",)
+)
+_PATHS = "If {web_server} is serving wrong cert: verify cert paths in {web_config}"
+CERTIFICATE_PATHS = (
+    Step(_PATHS, having="web_config"),
+    Step("If {web_server} is serving wrong cert: verify its cert paths", lacking="web_config"),
+)
+RENEWAL = (
+    Step(
+        "For custom domains (on-demand TLS): {web_server} auto-renews via ACME. Check {web_server} logs.",
+        having="acme",
+    ),
+    Step(
+        "If an ACME client renews it: check the client's logs, and that the server was reloaded since",
+        lacking="acme",
+    ),
+)
+# What the target shows instead of a certificate that clients accept: `certificate` is why they do not.
+CERTIFICATE_FAULT = (
+    Step(
+        "See which certificate is served:",
+        (
+            "echo | openssl s_client -connect {connect} -servername {name} 2>/dev/null"
+            " | openssl x509 -noout -subject -issuer -dates -ext subjectAltName",
+        ),
+        having="certificate",
+    ),
+    Step("It is issued for {certificate_names}; it should be for {name}", having="certificate certificate_names"),
+    Step(
+        "If the chain is incomplete or unknown: serve the intermediates too, or give tls.ca_file in PoM config",
+        having="untrusted",
+    ),
+    *(replace(step, having=f"{step.having} certificate") for step in (*CERTIFICATE_PATHS, *RENEWAL)),
+)
+
+
+def host_facts(subject: str, known: Mapping[str, str]) -> Mapping[str, str]:
+    """`"example.com:8443"` or `"[::1]"` for openssl and ss; without a subject the target's own host."""
+    port = known.get("port") or ("443" if known.get("host") else "")
+    parts = re.fullmatch(r"(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject or known.get("host", ""))
+    if not parts:
+        return {"port": port}
+    number = parts[2] or port
+    return {"connect": f"{parts[1]}:{number}", "name": parts[1].strip("[]"), "port": number}

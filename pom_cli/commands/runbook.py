@@ -24,26 +24,28 @@ def command(context: click.Context, alert: str, target: str | None, as_json: boo
     if alert not in runbook.ALERTS:
         raise UsageError(f"{alert!r} is not a kind of alert{nearest(alert, runbook.ALERTS)}")
     loaded = session.config(context)
-    known = {*loaded.targets, *loaded.peers}
-    if target is not None and target not in known:
-        raise UsageError(f"{target!r} is neither a target nor a peer{nearest(target, known)}")
-    steps = runbook.steps(alert, {**facts.about(loaded, target or ""), "target": target or ""})
+    names = {*loaded.targets, *loaded.peers}
+    if target is not None and target not in names:
+        raise UsageError(f"{target!r} is neither a target nor a peer{nearest(target, names)}")
+    known = {**facts.about(loaded, target or ""), "target": target or ""}
+    steps = runbook.steps(alert, known)
+    symptoms = runbook.symptoms(alert, known)
     if as_json:
-        session.print_json(_as_json(alert, target, steps))
+        session.print_json(_as_json(alert, target, symptoms, steps))
         return 0
     click.echo(f"{runbook.title(alert)}{f' ({target})' if target else ''}")
-    click.echo(f"\n{runbook.wrapped('Symptoms: ' + runbook.symptoms(alert), indent='')}\n")
+    click.echo(f"\n{runbook.wrapped(f'Symptoms: {symptoms}', indent='')}\n")
     click.echo(runbook.numbered(steps))
     return 0
 
 
-def _as_json(alert: str, target: str | None, steps: tuple[str, ...]) -> dict[str, Any]:
+def _as_json(alert: str, target: str | None, symptoms: str, steps: tuple[str, ...]) -> dict[str, Any]:
     from pom_cli.messages import runbook
 
     return {
         "alert": alert,
         "target": target or "",
         "title": runbook.title(alert),
-        "symptoms": runbook.symptoms(alert),
+        "symptoms": symptoms,
         "steps": list(steps),
     }

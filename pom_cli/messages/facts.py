@@ -1,4 +1,4 @@
-"""What the config tells about a notice's target, for the runbook's commands. Pure."""
+"""What the config says about a notice's target, for messages and the runbook's commands. Pure."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pom_cli import checks
 from pom_cli.config import Config, Target
+from pom_cli.messages import runbook, tools
 from pom_cli.model import Notice
 
 
@@ -17,17 +18,25 @@ def of(config: Config, notice: Notice) -> Mapping[str, Any]:
 
 def about(config: Config, name: str) -> dict[str, Any]:
     """The facts of a target, of a peer, or of this instance (any other name)."""
-    facts: dict[str, Any] = {"instance": config.instance.name}
+    own = config.instance
+    here = {"config": str(config.path.absolute()), "env": str(config.path.absolute().with_name("env"))}
+    facts: dict[str, Any] = {
+        "instance": own.name,
+        "instances": " or ".join(sorted({own.name, *config.peers})),
+        "pom_here": runbook.pom(here["config"]),
+        **tools.facts(config.runbook),
+    }
     if name in config.targets:
-        facts |= _target(config.targets[name])
+        facts |= _target(config.targets[name], {peer.ssh: peer.name for peer in config.peers.values()})
     if name in config.peers:
         peer = config.peers[name]
         facts |= {"peer_ssh": peer.ssh, "peer_host": urlsplit(peer.url).hostname, "peer_url": peer.url}
+        facts |= {"env_here": here["env"]}
     else:
-        # What is about a peer is done over there, with the config of its own.
-        facts |= {"config": str(config.path.absolute())}
+        # Steps about a peer are taken over there, with its config and its files.
+        facts |= here | {"data_dir": str(own.data_dir)}
     if not name:
-        # Something that concerns this monitor itself: any of its targets that has a name will do to try one with.
+        # About this monitor itself: any target that has a name will do to try one with.
         facts |= {"host": next((target.site.host for target in config.targets.values() if _named(target)), "")}
     return {key: value for key, value in facts.items() if value}
 
@@ -41,9 +50,11 @@ def _named(target: Target) -> bool:
     return False
 
 
-def _target(target: Target) -> dict[str, Any]:
+def _target(target: Target, hosts: Mapping[str, str]) -> dict[str, Any]:
+    """`hosts` are the peers' names by where ssh finds them."""
     site, ops = target.site, target.ops
     facts: dict[str, Any] = {
+        "label": target.label,
         "url": site.url,
         "host": site.host,
         "port": site.port,
@@ -57,4 +68,6 @@ def _target(target: Target) -> dict[str, Any]:
         module = checks.load(kind)
         facts |= module.facts(check.settings)
         facts["subjects"][kind] = module.subjects(check.settings)
+    if where := facts.get("test_ssh"):
+        facts["test_host"] = hosts.get(where, "")
     return facts

@@ -8,13 +8,31 @@ from pom_cli.checks.steps import Section, Step
 OWN: dict[str, Section] = {
     "peer-missing": Section(
         "Peer Missing",
-        "Peer (astra or hetzner) unreachable for 3+ consecutive heartbeats (3+ minutes).",
+        "Peer ({instances}) unreachable for 3+ consecutive heartbeats (3+ minutes).",
         (
+            Step(
+                "It answers, and refuses our token: POM_API_TOKEN must be the same on both, "
+                "in {env_here} here and in {env} there",
+                having="token_refused",
+            ),
             Step("SSH into the peer:", ("ssh {peer_ssh}",)),
-            Step("Check PoM service:", ("systemctl status pom",)),
-            Step("Check Tailscale connectivity:", ("tailscale ping {peer_host}",)),
-            Step("If PoM is down:", ("{peer_sudo:whole}systemctl restart pom",)),
-            Step("If Tailscale is down:", ("{peer_sudo:whole}systemctl restart tailscaled",)),
+            Step(
+                "See when its env file was last changed, and correct it:",
+                ("ls -l {env}",),
+                having="token_refused",
+            ),
+            Step("Let it read the file again:", ("{peer_sudo:whole}systemctl restart pom",), having="token_refused"),
+            Step("Confirm here:", ("{pom_here:whole} heartbeat",), having="token_refused"),
+            Step("Check PoM service:", ("systemctl status pom",), lacking="token_refused"),
+            Step("Check {vpn} connectivity:", ("{vpn_ping:whole} {peer_host}",), lacking="token_refused"),
+            Step("If PoM is down:", ("{peer_sudo:whole}systemctl restart pom",), lacking="token_refused"),
+            Step(
+                "If {vpn} is down:",
+                ("{peer_sudo:whole}systemctl restart {vpn_unit}",),
+                having="vpn_unit",
+                lacking="token_refused",
+            ),
+            Step("If {vpn} is down: restart it", lacking="vpn_unit token_refused"),
         ),
     ),
     "monitoring-offline": Section(
@@ -22,7 +40,7 @@ OWN: dict[str, Section] = {
         "All monitored targets are down simultaneously.",
         (
             Step("This almost certainly means PoM's own network is down, not all targets"),
-            Step("Check the PoM instance's network:", ("ping 1.1.1.1", "tailscale status")),
+            Step("Check the PoM instance's network:", ("ping 1.1.1.1", "{vpn_status:whole}")),
             Step("Check DNS resolution:", ("dig {host}",)),
             Step("If network is fine, check if all targets actually are down (unlikely but possible)"),
         ),
@@ -36,18 +54,18 @@ OWN: dict[str, Section] = {
             Step("Check for failed runs:", ("systemctl list-units --failed 'pom*'",)),
             Step("Check their logs:", ("""journalctl -u 'pom*' --since "1 hour ago\"""",)),
             Step("If timers are inactive:", ("{peer_sudo:whole}systemctl restart pom",)),
-            Step("If timers are active: check disk and clock", ("df -h /var/lib/pom", "timedatectl")),
+            Step("If timers are active: check disk and clock", ("df -h {data_dir}", "timedatectl")),
             Step("Confirm:", ("{pom:whole} doctor",)),
         ),
         plural="kinds",
     ),
     "delivery-failed": Section(
         "Delivery Failed",
-        "An alert was refused for good: bad token, unconfirmed sender or inactive recipient.",
+        "An alert was permanently refused: bad token, unconfirmed sender or inactive recipient.",
         (
             Step("SSH into {peer_host}:", ("ssh {peer_ssh}",)),
             Step("See what is undelivered, and why:", ("{pom:whole} alerts",)),
-            Step("If the token is refused: check the channel's token or password in /etc/pom/env"),
+            Step("If the token is refused: check the channel's token or password in {env}"),
             Step(
                 "If the sender is unconfirmed: confirm it with the mail provider, or change alerts.from in PoM config"
             ),
@@ -73,6 +91,6 @@ OWN: dict[str, Section] = {
 
 @cache
 def section(alert: str) -> Section | None:
-    """The section about this kind of alert; None if there is none."""
+    """The section about this kind of alert; None for a kind that is not known."""
     kind = checks.kind_of(alert)
     return checks.load(kind).RUNBOOK[alert] if kind else OWN.get(alert)

@@ -20,10 +20,11 @@ WIDTH = 400  # columns of prose: phones and mail readers wrap lines themselves, 
 _EACH = 5  # commands at most from one template, one for each failing path, record or host
 _LONGEST = 500  # characters of one fact; a longer one is left out, since half a URL is worse than none
 
+_SHELL = frozenset("'\"\\$`*?[]{}()<>|&;#~! \t") - {" "}  # a command with one of these is quoted for two shells
+
 ALERTS = alert_names()
 
-# Whose domain is where, as far as the runbook says; a registrar that was seen in WHOIS goes first.
-_REGISTRARS = {"makenot.work": "Cloudflare Registrar"}
+_ETC = "/etc/pom"  # where a deployed installation has its config and its env file
 
 
 def title(alert: str) -> str:
@@ -32,10 +33,11 @@ def title(alert: str) -> str:
     return found.title if found else alert
 
 
-def symptoms(alert: str) -> str:
-    """What the section says that the operator sees."""
+def symptoms(alert: str, facts: Mapping[str, Any] | None = None) -> str:
+    """What the section says that the operator sees; a name in parentheses that is not known is left out."""
     found = section(alert)
-    return found.symptoms if found else ""
+    text = found.symptoms if found else ""
+    return _fill(text, _usable_facts(facts or {}), in_shell=False) or re.sub(r" \(\{\w+\}\)", "", text)
 
 
 def plural(alert: str) -> str:
@@ -47,11 +49,12 @@ def plural(alert: str) -> str:
 def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
 
-    Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, registrar,
-    config, unsecured (that no HTTPS came about), peer_ssh, peer_host, test_ssh, test_host, test_command,
-    tests_elsewhere (PoM has no command for them), cors_url, origin, method, headers (those that a preflight asks
-    for), and `subjects` by kind of check. What cannot be filled in is left out. `runbook` is the operator's own steps
-    by alert, which are added to the usual ones or replace them.
+    Facts, all optional: target, status, url, health_url, host, port, ssh, unit, database, domain, config, env,
+    data_dir, peer_ssh, peer_host, test_ssh, test_host, test_command, tests_elsewhere (PoM has no command for them),
+    cors_url, origin, method, headers (those that a preflight asks for), the tools' (`tools.facts`), and `subjects` by
+    kind of check. From what was seen: registrar, unsecured (no HTTPS connection was made), certificate (why clients do
+    not accept it), certificate_names, untrusted, token_refused. What cannot be filled in is left out. `runbook` is the
+    operator's own steps by alert, which are added to the usual ones or replace them.
     """
     worlds, found = _worlds(alert, facts), section(alert)
     applying = [step for step in (found.steps if found else ()) if _applies(step, facts.get("status"), worlds[0])]
@@ -81,7 +84,7 @@ def wrapped(line: str, lead: str = "", indent: str = "  ") -> str:
 
 def _applies(step: Step, status: Any, facts: Mapping[str, str]) -> bool:
     unfit = step.when and status in (DEGRADED, ERROR, UNREACHABLE) and status not in step.when
-    return not unfit and (not step.having or step.having in facts) and step.lacking not in facts
+    return not unfit and facts.keys() >= {*step.having.split()} and facts.keys().isdisjoint(step.lacking.split())
 
 
 def _filled(step: Step, worlds: Sequence[Mapping[str, str]]) -> str:
@@ -116,7 +119,7 @@ def _fill(template: str, facts: Mapping[str, str], in_shell: bool = True) -> str
 
 
 def _within(mark: str) -> Callable[[str], str]:
-    """For a word of a remote command that stands in quotes here: an odd one leaves them and comes back."""
+    """For a word of a remote command in quotes: an odd one leaves them and comes back."""
     return lambda word: word if quote(word) == word else mark + quote(quote(word)) + mark
 
 
@@ -130,8 +133,8 @@ _QUOTING: dict[str, Callable[[str], str]] = {
 
 
 def _worlds(alert: str, facts: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The facts once for each subject of the alert: a template gives a command for every one that fills it."""
-    known = _derived({key: text for key, value in facts.items() if (text := _usable(value))})
+    """The facts once for each subject of the alert: a template makes a command for every one that fills it."""
+    known = _derived(_usable_facts(facts))
     found = section(alert)
     if found is None:
         return [known]
@@ -142,23 +145,37 @@ def _worlds(alert: str, facts: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _derived(facts: dict[str, str]) -> dict[str, str]:
     """The facts, and what follows from them."""
-    config = facts.get("config", "/etc/pom/pom.toml")
     more = {
         "health_url": facts.get("url", ""),
         "test_host": facts.get("test_ssh", "").rpartition("@")[2],
         "peer_host": facts.get("peer_ssh", "").rpartition("@")[2],
-        "registrar": _REGISTRARS.get(facts.get("domain", ""), ""),
         "origin_header": f"Origin: {facts['origin']}" if "origin" in facts else "",
         "method_header": f"Access-Control-Request-Method: {facts.get('method', 'GET')}",
         "headers_header": f"Access-Control-Request-Headers: {facts['headers']}" if "headers" in facts else "",
-        "pom": "pom" if config == "/etc/pom/pom.toml" else f"pom --config {quote(config)}",
+        "pom": pom(facts.get("config", "")),
+        "env": f"{_ETC}/env",
+        "data_dir": "/var/lib/pom",
     }
     sudo = {"sudo": _sudo(facts.get("ssh", "")), "peer_sudo": _sudo(facts.get("peer_ssh", ""))}
     return {key: text for key, text in more.items() if text} | facts | sudo
 
 
+def pom(config: str) -> str:
+    """How `pom` is called so that it uses this config."""
+    return "pom" if config in ("", f"{_ETC}/pom.toml") else f"pom --config {quote(config)}"
+
+
+def acknowledge(target: str, facts: Mapping[str, Any]) -> str:
+    """The line that acknowledges a target's alerts, typed anywhere; "" where the instance's name is not known."""
+    here, name = _usable(facts.get("instance")), _usable(target)
+    if not here or not name:
+        return ""
+    command = f"{_usable(facts.get('pom_here')) or 'pom'} ack {quote(name)}"
+    return f"ssh {quote(here)} {command if not set(command) & _SHELL else quote(command)}"
+
+
 def _sudo(ssh: str) -> str:
-    """What goes before a command for root where another user logs in; who that is may stand in ~/.ssh/config."""
+    """What goes before a command for root where another user logs in; ~/.ssh/config may say who that is."""
     user, at, _ = ssh.rpartition("@")
     return "sudo " if at and user != "root" else ""
 
@@ -168,6 +185,10 @@ def _usable(value: Any) -> str:
     for an option (ssh and curl `-`, dig `@` and `+`)."""
     text = str(value) if isinstance(value, str | int) else ""
     return text if text and clean(text, _LONGEST) == text and text[0] not in "-+@" else ""
+
+
+def _usable_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {key: text for key, value in facts.items() if (text := _usable(value))}
 
 
 def _listed(facts: Mapping[str, Any], key: str) -> list[str]:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pom_cli.messages import runbook
+from pom_cli.config.runbook import Tools
+from pom_cli.messages import runbook, tools
 from pom_cli.model import Status
 
 FACTS: dict[str, Any] = {
@@ -32,6 +33,7 @@ FACTS: dict[str, Any] = {
     "config": "/etc/pom/pom.toml",
     "origin": "https://app.example.com",
     "cors_url": "https://makenot.work/api/health",
+    **tools.facts(Tools()),
 }
 
 # Line for line what the operators' runbook says, with its backticks. `NOTE` marks where ours differs, and why.
@@ -121,7 +123,7 @@ def commands(alert: str, **facts: Any) -> list[str]:
 def test_the_kinds_of_alert_stand_in_the_products_order() -> None:
     assert (
         *("health", "latency-drift", "tls-expiry", "tls-failed", "route", "dns", "whois-expiry", "whois-unknown"),
-        *("cors", "test-failed", "test-stale", "peer-missing", "monitoring-offline", "checks-overdue"),
+        *("cors", "port", "test-failed", "test-stale", "peer-missing", "monitoring-offline", "checks-overdue"),
         *("delivery-failed", "config-broken"),
     ) == runbook.ALERTS
 
@@ -150,7 +152,7 @@ def test_without_ssh_the_logs_are_those_of_this_machine() -> None:
     assert "journalctl -u makenotwork" in commands("route", ssh="")
 
 
-def test_health_goes_on_with_caddy_where_no_https_came_about() -> None:
+def test_health_goes_on_with_the_web_server_where_no_https_connection_was_made() -> None:
     usual, unsecured = commands("health"), commands("health", unsecured="yes", status=Status.UNREACHABLE)
     assert not [command for command in usual if "caddy" in command]
     assert unsecured[-3:] == [
@@ -158,13 +160,101 @@ def test_health_goes_on_with_caddy_where_no_https_came_about() -> None:
         "ssh root@100.120.174.96 systemctl restart caddy",
         "ssh root@100.120.174.96 systemctl restart makenotwork",
     ]
-    steps = runbook.steps("health", {**FACTS, "unsecured": "yes", "status": Status.ERROR})
-    assert "If Caddy is serving wrong cert: verify cert paths in /etc/caddy/Caddyfile" in steps
+
+
+SEEN = {"certificate": "wrong host", "certificate_names": "other.example.com", "status": Status.ERROR}
+
+
+@pytest.mark.parametrize("alert", ["health", "tls-failed"])
+def test_a_certificates_fault_gets_the_certificates_steps_and_no_restart(alert: str) -> None:
+    steps = runbook.steps(alert, {**FACTS, "unsecured": "yes", **SEEN})
+    assert steps[1:] == (
+        "See which certificate is served:\n"
+        "    echo | openssl s_client -connect makenot.work:443 -servername makenot.work 2>/dev/null"
+        " | openssl x509 -noout -subject -issuer -dates -ext subjectAltName",
+        "It is issued for other.example.com; it should be for makenot.work",
+        "If Caddy is serving wrong cert: verify cert paths in /etc/caddy/Caddyfile",
+        "For custom domains (on-demand TLS): Caddy auto-renews via ACME. Check Caddy logs.",
+    )
+
+
+def test_a_chain_that_is_not_trusted_is_a_matter_of_intermediates() -> None:
+    steps = runbook.steps("tls-failed", {**FACTS, "certificate": "unknown authority", "untrusted": "yes"})
+    assert [step for step in steps if "intermediates" in step]
+    assert not [step for step in steps if "issued for" in step]
+
+
+def with_tools(alert: str, **named: str) -> str:
+    own = {key: value for key, value in FACTS.items() if key not in tools.facts(Tools())}
+    return "\n".join(runbook.steps(alert, {**own, "unsecured": "yes", **tools.facts(Tools()._replace(**named))}))
+
+
+@pytest.mark.parametrize("alert", runbook.ALERTS)
+def test_a_tool_that_is_not_used_is_not_named(alert: str) -> None:
+    text = with_tools(alert, web_server="", vpn="", dns="", registrar="")
+    assert not any(word in text.lower() for word in ("caddy", "tailscale", "cloudflare")), text
+
+
+def test_another_web_server_has_its_own_unit_and_files() -> None:
+    assert "ssh root@100.120.174.96 systemctl restart nginx" in with_tools("tls-failed", web_server="nginx")
+    text = with_tools("tls-expiry", web_server="nginx")
+    assert "If nginx is serving wrong cert: verify cert paths in /etc/nginx/nginx.conf" in text
+    assert "If an ACME client renews it" in text and "on-demand" not in text
+    assert "If lighttpd is serving wrong cert: verify its cert paths" in with_tools("tls-expiry", web_server="lighttpd")
+
+
+def test_another_vpn_is_tried_with_its_own_commands() -> None:
+    assert "ping -c 3 100.106.221.39" in with_tools("peer-missing", vpn="wireguard")
+    assert "If WireGuard is down: restart it" in with_tools("peer-missing", vpn="wireguard")
+    assert "wg show" in with_tools("monitoring-offline", vpn="wireguard")
+    assert "Check zerotier connectivity" in with_tools("peer-missing", vpn="zerotier")
+    assert "check network (firewall, DNS resolution)" in with_tools("health", vpn="")
+
+
+def test_another_dns_provider_has_no_origin_certificates() -> None:
+    assert "Check Hetzner DNS dashboard for unexpected changes" in with_tools("dns", dns="Hetzner")
+    assert "Origin CA" not in with_tools("tls-expiry", dns="Hetzner")
+
+
+def test_a_peer_that_refuses_our_token_is_not_restarted_for_being_down() -> None:
+    steps = runbook.steps("peer-missing", {**FACTS, "token_refused": "yes", "env_here": "/srv/env", "pom_here": "pom"})
+    assert steps == (
+        "It answers, and refuses our token: POM_API_TOKEN must be the same on both, "
+        "in /srv/env here and in /etc/pom/env there",
+        "SSH into the peer:\n    ssh max@100.106.221.39",
+        "See when its env file was last changed, and correct it:\n    ls -l /etc/pom/env",
+        "Let it read the file again:\n    sudo systemctl restart pom",
+        "Confirm here:\n    pom heartbeat",
+    )
+
+
+def test_paths_are_those_of_this_installation() -> None:
+    own = {"env": "/srv/pom/env", "data_dir": "/srv/pom/data"}
+    assert any("password in /srv/pom/env" in step for step in runbook.steps("delivery-failed", own))
+    assert any("df -h /srv/pom/data" in step for step in runbook.steps("checks-overdue", own))
+    assert any("password in /etc/pom/env" in step for step in runbook.steps("delivery-failed", {}))
+
+
+@pytest.mark.parametrize(
+    ("pom", "line"),
+    [
+        ("pom", "ssh hetzner pom ack shop"),
+        ("pom --config /srv/pom.toml", "ssh hetzner pom --config /srv/pom.toml ack shop"),
+        ("pom --config '/srv/my pom.toml'", """ssh hetzner 'pom --config '"'"'/srv/my pom.toml'"'"' ack shop'"""),
+    ],
+)
+def test_the_line_that_acknowledges_can_be_pasted(pom: str, line: str) -> None:
+    assert runbook.acknowledge("shop", {"instance": "hetzner", "pom_here": pom}) == line
+    assert shlex.split(" ".join(shlex.split(line)[2:]))[-2:] == ["ack", "shop"]
+    assert runbook.acknowledge("", {"instance": "hetzner"}) == "", "what is about this monitor itself has no target"
 
 
 def test_titles_and_symptoms_are_the_pages() -> None:
     assert runbook.title("health") == "Health Status Change (Operational -> Error/Unreachable)"
     assert runbook.title("monitoring-offline") == "Monitoring Offline (All Targets Unreachable)"
+    peers = "Peer (astra or hetzner) unreachable for 3+ consecutive heartbeats (3+ minutes)."
+    assert runbook.symptoms("peer-missing", {"instances": "astra or hetzner"}) == peers
+    assert runbook.symptoms("peer-missing") == peers.replace(" (astra or hetzner)", "")
     assert runbook.symptoms("latency-drift") == "Sustained response time increase (>2x the 7-day baseline)."
 
 
@@ -197,7 +287,7 @@ def test_an_absent_fact_leaves_no_hole(alert: str, absent: str) -> None:
     for given_facts in (facts, facts | blank, facts | dict.fromkeys(blank, "")):
         steps = runbook.steps(alert, given_facts)
         page = "\n".join(steps)
-        assert len(steps) >= 2
+        assert steps
         assert not any(hole in page for hole in ("<", "None", "{", "}", "  \n", "''", ":\n\n"))
         assert not any(step.rstrip().endswith((":", " with")) for step in steps)
 

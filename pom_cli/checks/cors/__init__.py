@@ -48,7 +48,8 @@ RUNBOOK = {
         (
             Step("Verify:", (f"{_PREFLIGHT} -H {{headers_header}}",), _ALLOWED, having="headers_header"),
             Step("Verify:", (_PREFLIGHT,), _ALLOWED, lacking="headers_header"),
-            Step("If there are none: check CORS settings of the application and of /etc/caddy/Caddyfile"),
+            Step("If there are none: check CORS settings of the application and of {web_config}"),
+            Step("If there are none: check CORS settings of the application", lacking="web_config"),
             Step("If 404/405: OPTIONS is not routed -- check recent deploys"),
             Step("If an origin is allowed that must not be: look for a wildcard or an origin echoed unchecked"),
             Step("If intentional change: update PoM config to match"),

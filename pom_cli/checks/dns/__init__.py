@@ -44,7 +44,7 @@ RUNBOOK = {
         "DNS records don't match expected values.",
         (
             Step("Verify:", ("dig {a_record} +short", "dig {record} {type} +short"), "and compare with expected"),
-            Step("Check Cloudflare DNS dashboard for unexpected changes"),
+            Step("Check {dns_provider} DNS dashboard for unexpected changes"),
             Step("If propagation issue: wait 5-10 minutes and recheck", ("{pom:whole} check dns {target}",)),
             Step("If intentional change: update PoM config to match new expected values"),
         ),

@@ -1,17 +1,26 @@
 """tls: the certificate and the handshake of each host of a target, as a browser would meet them."""
 
 import math
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site
-from pom_cli.checks.steps import CADDY_RESTART, CADDY_STATUS, WRONG_CERTIFICATE, Section, Step
+from pom_cli.checks.steps import (
+    CERTIFICATE_FAULT,
+    CERTIFICATE_PATHS,
+    RENEWAL,
+    WEB_SERVER_RESTART,
+    WEB_SERVER_STATUS,
+    Section,
+    Step,
+    host_facts,
+)
 from pom_cli.frozen import dataclass
 from pom_cli.idn import to_ascii
 from pom_cli.model import ERROR, UNREACHABLE, Finding, Past, State
@@ -32,16 +41,6 @@ _HOST = 'a list of hosts like ["www.example.com", "example.com:8443"]'
 Host = tuple[str, int]
 
 
-def _host_facts(subject: str, known: Mapping[str, str]) -> Mapping[str, str]:
-    """`"example.com:8443"` or `"[::1]"` for openssl and ss."""
-    port = known.get("port") or ("443" if known.get("host") else "")
-    parts = re.fullmatch(r"(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject or known.get("host", ""))
-    if not parts:
-        return {"port": port}
-    number = parts[2] or port
-    return {"connect": f"{parts[1]}:{number}", "name": parts[1].strip("[]"), "port": number}
-
-
 HINTS = (
     ("warn", '"14d"', "before the certificate ends; never more than a third of its lifetime"),
     ("verify", "true", 'chain and host name; for a private CA: ca_file = "/etc/pom/origin-ca.pem"'),
@@ -54,32 +53,41 @@ RUNBOOK = {
         (
             Step("Verify:", ("openssl s_client -connect {connect} 2>/dev/null | openssl x509 -noout -dates",)),
             Step(
-                "Cloudflare Origin CA certs (15-year): no renewal needed. If alert fires, check Caddy config.",
+                "{dns_provider} Origin CA certs (15-year): no renewal needed. "
+                "If alert fires, check {web_server} config.",
+                having="origin_ca",
             ),
-            WRONG_CERTIFICATE,
-            Step("For custom domains (on-demand TLS): Caddy auto-renews via ACME. Check Caddy logs."),
+            *CERTIFICATE_PATHS,
+            *RENEWAL,
         ),
         plural="hosts",
-        facts=_host_facts,
+        facts=host_facts,
     ),
     "tls-failed": Section(
         "TLS Check Failed",
         "Handshake timeout, certificate parse failure, or connection refused.",
         (
             Step("Verify:", ("openssl s_client -connect {connect} -servername {name}",)),
-            CADDY_STATUS,
-            Step("Check if port {port} is open:", ("ssh {ssh} ss -tlnp | grep {port}",)),
-            CADDY_RESTART,
+            *CERTIFICATE_FAULT,
+            *(
+                replace(step, lacking="certificate")
+                for step in (
+                    WEB_SERVER_STATUS,
+                    Step("Check if port {port} is open:", ("ssh {ssh} ss -tlnp | grep {port}",)),
+                    WEB_SERVER_RESTART,
+                )
+            ),
+            Step("Check status and logs of the server that ends TLS there", lacking="certificate web_server"),
         ),
         plural="hosts",
-        facts=_host_facts,
+        facts=host_facts,
     ),
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which hosts are looked at, whom to believe, and when to warn of an expiry."""
+    """Which hosts are looked at, which authorities are trusted, and when to warn of an expiry."""
 
     hosts: tuple[Host, ...]
     warn: timedelta = timedelta(days=14)
@@ -188,7 +196,7 @@ def judge(seen: Mapping[str, "Sight"], settings: Settings, past: Mapping[str, Pa
 
 
 def host(value: Any) -> Host:
-    """`"www.example.com"` or `"example.com:8443"`, as it goes over the wire. Raises ValueError."""
+    """`"www.example.com"` or `"example.com:8443"`, in the form that is sent. Raises ValueError."""
     name, port = host_port(value, 443)
     if ":" in name:
         ip_address(name)

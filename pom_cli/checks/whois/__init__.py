@@ -36,6 +36,7 @@ RUNBOOK = {
         (
             Step("Verify:", ("whois {domain} | grep -i expir",)),
             Step("Renew domain with registrar ({registrar} for {domain})"),
+            Step("Renew domain with registrar ({registrar})", lacking="domain"),
             Step("Renew domain with registrar", lacking="registrar"),
             Step("Confirm renewal: re-run WHOIS check", ("{pom:whole} check whois {target}",)),
         ),
@@ -56,7 +57,7 @@ RUNBOOK = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked of whom. The domain is in its ASCII form; `server` is for port 43."""
+    """What is asked, and where. The domain is in its ASCII form; `server` is for port 43."""
 
     domain: str
     warn: timedelta = timedelta(days=30)
