@@ -285,7 +285,15 @@ def test_another_token_is_a_miss_that_says_so(hetzner: Asking, astra: Answering)
     hetzner.environ["POM_API_TOKEN"] = "another"
     hetzner.configure(f'[peers.astra]\nurl = "{astra.url}"\n')
     shown = hetzner.beat().peers[0]
-    assert (shown["state"], shown["remarks"]) == ("late", ["HTTP 401: it refuses our token"])
+    remark = "HTTP 401: it refuses our token: POM_API_TOKEN is not the same on both hosts"
+    assert (shown["state"], shown["remarks"]) == ("late", [remark])
+
+
+def test_the_one_that_asks_may_change_its_token_first(hetzner: Asking, astra: Answering) -> None:
+    for tokens in (f"new,{TOKEN}", f"{TOKEN},new"):
+        hetzner.environ["POM_API_TOKEN"] = tokens
+        hetzner.configure(f'[peers.astra]\nurl = "{astra.url}"\n')
+        assert hetzner.states(1) == ["alive"]
 
 
 def test_maintenance_that_is_announced_on_one_holds_the_other_too(

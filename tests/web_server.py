@@ -45,12 +45,14 @@ class Request:
 @dataclass
 class WebServer:
     """Use it as `with WebServer() as server:`. `tls` is the certificate to present; `greeting` is done before any
-    request is read (and before TLS); `adjust` may change the context that TLS is spoken with."""
+    request is read (and before TLS); `adjust` may change the context that TLS is spoken with; `sign` may
+    change each answer that is sent in one piece."""
 
     host: str = "127.0.0.1"
     tls: Issued | None = None
     greeting: Script | None = None
     adjust: Callable[[ssl.SSLContext], None] | None = None
+    sign: Callable[[Request, bytes], bytes] | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
 
@@ -138,14 +140,15 @@ class WebServer:
             self.requests.append(request)
             scripts = self._scripts.get(request.path, [answer(404, b"not scripted")])
             script = scripts.pop(0) if len(scripts) > 1 else scripts[0]
-        return self._play(sock, script) and request.headers.get("connection", "").lower() != "close"
+        return self._play(sock, script, request) and request.headers.get("connection", "").lower() != "close"
 
-    def _play(self, sock: socket.socket, script: Script) -> bool:
+    def _play(self, sock: socket.socket, script: Script, request: Request | None = None) -> bool:
         for step in script() if callable(script) else script:
             if self._stop.is_set():
                 return False
             if isinstance(step, bytes):
-                sock.sendall(step)
+                signs = self.sign if request and step.startswith(b"HTTP/1.1 ") else None
+                sock.sendall(signs(request, step) if signs and request else step)
             elif isinstance(step, End):
                 self._end(sock, step)
                 return False

@@ -1,14 +1,24 @@
 """What this installation talks to: its own API, its channels' providers, its peers; and whether the clock is right."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pom_cli import channels
 from pom_cli.config import Config
 from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
 from pom_cli.net.deadline import Deadline
 
+if TYPE_CHECKING:
+    from pom_cli.store.peers import Pins
+
 TIMEOUT_S = 8.0
 _NO_CONFIG = "without a config nothing is known of it"
+_SAME_TOKEN = "POM_API_TOKEN must be the same on both hosts, or one of the two during a rotation"  # noqa: S105
+_CURES = {
+    "token": _SAME_TOKEN,
+    "forged": _SAME_TOKEN,
+    "instance": "if it was reinstalled: pom mesh --accept {}; if not, find out who answers there",
+    "release": "deploy this release there: ./deploy.sh HOST",
+}
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the config's word for every address
 
 
@@ -85,7 +95,7 @@ def peers(patient: Patient) -> list[Point]:
     from pom_cli.mesh import peering
     from pom_cli.times import ticking
 
-    asked = peering.ask(loaded.peers.values(), loaded.secrets, ticking(patient.now), TIMEOUT_S)
+    asked = peering.ask(loaded.peers.values(), loaded.secrets, _pins(loaded), ticking(patient.now), TIMEOUT_S)
     return [_peer(name, loaded.peers[name].url, beat) for name, beat in asked.beats.items()]
 
 
@@ -110,16 +120,26 @@ def witnesses(patient: Patient) -> list[Point]:
     ]
 
 
+def _pins(loaded: Config) -> "Pins":
+    """Which instance each peer is, as far as the database can be read: it has an examination of its own."""
+    from pom_cli import store
+    from pom_cli.errors import StoreError
+    from pom_cli.store import peers as rows
+
+    try:
+        with store.reader(loaded.instance.data_dir / "pom.db") as db:
+            return rows.pins(db) if db is not None else {}
+    except StoreError:
+        return {}
+
+
 def _peer(name: str, url: str, beat: Any) -> Point:
     from pom_cli.mesh.beats import SKEW_S
 
     if beat.answer is None:
-        cure = (
-            "POM_API_TOKEN must be the same on both hosts"
-            if "token" in beat.fault
-            else f"pom runbook peer-missing {name}"
+        return fault(
+            f"{name} ({url}): {beat.fault}", _CURES.get(beat.doubt, "pom runbook peer-missing {}").format(name)
         )
-        return fault(f"{name} ({url}): {beat.fault}", cure)
     skew = beat.skew_s
     if skew is not None and abs(skew) > SKEW_S:
         return fault(f"{name}: its clock differs from ours by {skew:+.0f} s", "timedatectl, on both hosts")

@@ -4,15 +4,19 @@ alive → late (the grace period) → missing → alive, at the first good answe
 itself was awake, and its own network was not what failed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pom_cli.frozen import dataclass
 from pom_cli.mesh.answer import PeerAnswer, read, written
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Condition
-from pom_cli.store.peers import OwnBeats, PeerRow
+from pom_cli.store.peers import OwnBeats, PeerRow, Pins
 from pom_cli.times import short
+
+if TYPE_CHECKING:
+    from pom_cli.config import Peer
 
 ALIVE, LATE, MISSING = "alive", "late", "missing"
 ALERTS = ("peer-missing", "checks-overdue", "delivery-failed")  # what is told of a peer
@@ -20,18 +24,24 @@ GAP = timedelta(minutes=2.5)  # between two of our own beats: longer, and we wer
 SPACING = timedelta(seconds=30)  # runs that overlap may begin and end in another order, by no more than this
 SKEW_S = 30.0  # between two clocks: more is remarked on
 PATIENCE = 3  # beats in a row with checks overdue before it is told: a peer that wakes up catches up within two
+UPGRADING = timedelta(hours=1)  # so long a peer of the release before is late, and not missing
 STUCK_S = 900  # mail that waits for longer than this does not get out
 _STALL_S = 5.0  # seconds that a run may lose before it says nothing of the peers
 
 
 @dataclass(frozen=True)
 class Beat:
-    """What asking one peer once gave: a good answer, or why there is none. `ours`: it was our own fault."""
+    """What asking one peer once gave: a good answer, or why there is none.
+
+    `ours`: it was our own fault. `doubt`: something answered, and for this reason it is not accepted: `token`,
+    `unsigned`, `forged`, `replayed`, `instance`, `release`.
+    """
 
     answer: PeerAnswer | None = None
     fault: str = ""
     ours: bool = False
     skew_s: float | None = None  # the peer's clock less ours
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,11 +54,13 @@ class PeerState:
     asked_at: datetime
     last_seen: datetime | None = None
     misses: int = 0
-    held: str = ""  # why the newest miss does not count: offline, ours, stalled; "" where it does
+    held: str = ""  # why the newest miss does not count: offline, ours, stalled, release; "" where it does
     fault: str = ""  # why the newest beat had no good answer
     skew_s: float | None = None
     late_beats: int = 0  # answers in a row that told of overdue checks
     answer: PeerAnswer | None = None  # the newest good one
+    pinned: str = ""  # the id of the instance first seen there; from no other is anything accepted
+    doubt: str = ""  # why the newest answer was not accepted, "" where it was or where there was none
 
 
 def from_row(row: PeerRow) -> PeerState:
@@ -84,6 +96,20 @@ def stalled(wall_s: float, worked_s: float, limit_s: float) -> bool:
     return wall_s - worked_s > _STALL_S or worked_s > limit_s + _STALL_S
 
 
+def accepted(beats: Mapping[str, Beat], peers: "Iterable[Peer]", pins: Pins) -> dict[str, Beat]:
+    """The beats, without the answers of other instances than those first seen there."""
+    return {peer.name: _pinned(beats[peer.name], pins.get((peer.name, peer.url), ""), peer.name) for peer in peers}
+
+
+def _pinned(beat: Beat, pinned: str, peer: str) -> Beat:
+    answer = beat.answer
+    if answer is None or not pinned or answer.id == pinned:
+        return beat
+    seen = f"instance {answer.id}" if answer.id else "an instance without an id"
+    told = f"{seen} answers there, and {pinned} was first seen; if it was reinstalled: pom mesh --accept {peer}"
+    return Beat(fault=told, doubt="instance")
+
+
 def advance(
     previous: PeerState | None, beat: Beat, url: str, patience: int, now: datetime, gap: bool = False, held: str = ""
 ) -> PeerState:
@@ -96,7 +122,15 @@ def advance(
         return previous
     if beat.answer:
         return _answered(previous, beat, beat.answer, url, now, gap)
-    return _missed(previous, beat, url, patience, now, gap, held or ("ours" if beat.ours else ""))
+    return _missed(previous, beat, url, patience, now, gap, held or _excuse(previous, beat, now))
+
+
+def _excuse(previous: PeerState | None, beat: Beat, now: datetime) -> str:
+    """Why this miss does not count, as far as the beat alone tells."""
+    if beat.ours:
+        return "ours"
+    since = previous.since if previous and previous.state == LATE else now
+    return "release" if beat.doubt == "release" and now - since < UPGRADING else ""
 
 
 def _answered(
@@ -113,6 +147,7 @@ def _answered(
         skew_s=beat.skew_s,
         late_beats=row + 1 if answer.overdue else 0,
         answer=answer,
+        pinned=(previous.pinned if previous else "") or answer.id or "",
     )
 
 
@@ -136,6 +171,7 @@ def _missed(
         held=held,
         fault=beat.fault,
         late_beats=0,
+        doubt=beat.doubt,
     )
 
 
@@ -159,7 +195,8 @@ def _missing(name: str, state: PeerState, ignored: bool) -> Condition:
         status, summary = OPERATIONAL, "it answers"
     if state.state == MISSING and not ignored:
         beats = f"{state.misses} heartbeat{'' if state.misses == 1 else 's'}"
-        status, summary = UNREACHABLE, f"no answer to {beats}: {state.fault}"
+        told = f"{beats} not accepted" if state.doubt else f"no answer to {beats}"
+        status, summary = UNREACHABLE, f"{told}: {state.fault}"
     return Condition(name, "peer-missing", status, summary)
 
 
@@ -247,6 +284,7 @@ _HELD = {
     "offline": "not counted: this monitor's own network is down",
     "ours": "not counted: the fault is this monitor's own",
     "stalled": "not counted: this monitor was asleep meanwhile",
+    "release": "not counted as missing for an hour, while hosts are upgraded one after another",
 }
 
 

@@ -58,7 +58,7 @@ def run(config: Config, database: Database, now: datetime, console: str = "stdou
     clock = ticking(now)
     with recorded(database, COMMAND, (), now, clock) as recording:
         own, faults = _identity(config)
-        asked = peering.ask(config.peers.values(), config.secrets, clock, ASK_S)
+        asked = peering.ask(config.peers.values(), config.secrets, database.read(rows.pins), clock, ASK_S)
         held = _held(config, database, asked, now)
         network = _returned(config, database)
         found = database.write(
@@ -136,6 +136,8 @@ def record(
 ) -> Report:
     """Store what was learnt and decide what to say, in the caller's transaction."""
     before = rows.own_beats(db)
+    # Once more: since they were asked, another heartbeat may have been the first to see one of them.
+    asked = replace(asked, beats=mesh.accepted(asked.beats, config.peers.values(), rows.pins(db)))
     beats = mesh.own(before, now)
     states = advanced(_known(db), asked, config, before, held, now)
     rows.keep(db, config.peers)
@@ -178,7 +180,7 @@ def _peer_cases(db: sqlite3.Connection, config: Config, states: Mapping[str, Pee
 
 def _seen(url: str, state: PeerState) -> Mapping[str, Any]:
     """What a notice about a peer tells beyond its condition."""
-    return {"error": state.fault or None, "url": url, "last_good": state.last_seen}
+    return {"error": state.fault or None, "url": url, "last_good": state.last_seen, "doubt": state.doubt or None}
 
 
 def _own_cases(late: Sequence[Look], beats: OwnBeats, now: datetime) -> list[Case]:

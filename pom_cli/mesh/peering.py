@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pom_cli.frozen import dataclass
+from pom_cli.mesh import signing
 from pom_cli.mesh.answer import read
-from pom_cli.mesh.beats import Beat, stalled
+from pom_cli.mesh.beats import Beat, accepted, stalled
 from pom_cli.net import pool
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import NoAnswer
-from pom_cli.text import clean, hide
+from pom_cli.store.peers import Pins
+from pom_cli.text import clean
 from pom_cli.toml.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 PATH = "/api/peer"
 MAX_BODY = 1 << 20
 _REFUSED = (401, 403)
+_NO_TOKEN = "POM_API_TOKEN is not set here: without a token no peer can be told from an impostor"  # noqa: S105
+_DOUBTS = {
+    "unsigned": "its answer is not authenticated: it is not signed",
+    "forged": "its answer is not authenticated: it is not signed with our token",
+    "replayed": "it repeats an older answer: a cache, or an impostor, stands between",
+}
 
 
 @dataclass(frozen=True)
@@ -36,13 +45,15 @@ class Asked:
     faults: tuple[str, ...] = ()
 
 
-def ask(peers: Iterable["Peer"], secrets: Secrets, clock: Callable[[], datetime], timeout_s: float) -> Asked:
+def ask(
+    peers: Iterable["Peer"], secrets: Secrets, pins: Pins, clock: Callable[[], datetime], timeout_s: float
+) -> Asked:
     """Every peer's beat, `timeout_s` seconds for them all; it raises nothing for whatever they answer."""
     wall, monotonic, deadline = time.time(), time.monotonic(), Deadline.after(timeout_s)
     work = partial(_ask, secrets=secrets, clock=clock, deadline=deadline)
     asked = list(peers)
     found = {peer.name: result for peer, result in pool.each(asked, work, lambda _: timeout_s)}
-    beats = {peer.name: _beat(found[peer.name]) for peer in asked}
+    beats = accepted({name: _beat(one) for name, one in found.items()}, asked, pins)
     bugs = tuple(_bug(result) for result in found.values() if isinstance(result, Exception))
     return Asked(beats, stalled(time.time() - wall, time.monotonic() - monotonic, timeout_s + pool.GRACE_S), bugs)
 
@@ -63,37 +74,62 @@ def _ask(peer: "Peer", secrets: Secrets, clock: Callable[[], datetime], deadline
     from pom_cli.net.http import fetch
     from pom_cli.net.redirects import REDIRECTS, Policy
 
-    token = secrets.peer_token(peer.name)
-    headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    tokens = secrets.peer_tokens(peer.name)
+    if not tokens:
+        # Who may not read the env file has no token: a run by hand, then, and no word about the peer.
+        return Beat(fault=_NO_TOKEN, ours=bool(secrets.unreadable), doubt="token")
+    question = signing.fresh("GET", PATH)
+    headers = {
+        "Accept": "application/json",
+        signing.NONCE: question.nonce,
+        signing.SIGNATURE: signing.ask(tokens, question),
+    }
     begun = clock()
     try:
-        # A redirect is not followed: the token is for the configured address alone.
+        # A redirect is not followed: the question is for the configured address alone.
         answer = fetch(f"{peer.url}{PATH}", headers, deadline, max_body=MAX_BODY, policy=Policy(final=REDIRECTS))
     except NoAnswer as error:
-        return Beat(fault=hide(str(error), token), ours=error.fault.blame == "ours")
-    except ValueError:
-        return Beat(fault="its token cannot stand in a request", ours=True)
+        return Beat(fault=secrets.masked(str(error)), ours=error.fault.blame == "ours")
     middle = begun + (clock() - begun) / 2
-    if obstacle := _obstacle(answer, peer.name, bool(token)):
-        # Who may not read the env file has no token to show: a run by hand, then, and no word about the peer.
-        ours = answer.status in _REFUSED and not token and bool(secrets.unreadable)
-        return Beat(fault=hide(obstacle, token), ours=ours)
+    if refusal := _refusal(answer, peer.name) or _distrust(answer, tokens, question):
+        return replace(refusal, fault=secrets.masked(refusal.fault))
     try:
-        told = read(answer.body, partial(hide, secret=token))
+        told = read(answer.body, secrets.masked)
     except ValueError as error:
         return Beat(fault=str(error))
     return Beat(told, skew_s=None if told.time is None else (told.time - middle).total_seconds())
 
 
-def _obstacle(answer: "Answer", peer: str, with_token: bool) -> str:
-    """Why this is no good answer, "" where it is one."""
+def _refusal(answer: "Answer", peer: str) -> Beat | None:
+    """The beat of whatever is not 200 and whole."""
     if answer.status in _REFUSED:
-        told = "it refuses our token" if with_token else "it wants a token, and POM_API_TOKEN is not set here"
-        return f"HTTP {answer.status}: {told}"
+        return _token_refused(answer)
     if 300 <= answer.status < 400:
-        return f"HTTP {answer.status}: it redirects; peers.{peer}.url is to be the address itself"
+        return Beat(fault=f"HTTP {answer.status}: it redirects; peers.{peer}.url is to be the address itself")
     if answer.status != 200:
-        return clean(f"HTTP {answer.status} {answer.reason}")
+        return Beat(fault=clean(f"HTTP {answer.status} {answer.reason}"))
     if answer.truncated:
-        return f"its answer is longer than {MAX_BODY >> 20} MiB"
-    return f"its answer is incomplete: {answer.flaw}" if answer.flaw else ""
+        return Beat(fault=f"its answer is longer than {MAX_BODY >> 20} MiB")
+    return Beat(fault=f"its answer is incomplete: {answer.flaw}") if answer.flaw else None
+
+
+def _token_refused(answer: "Answer") -> Beat:
+    """Three who refuse: a PoM that knows another token, one of the release before, and something else."""
+    from pom_cli.net.exchange import header
+
+    challenge = header(answer.headers, "www-authenticate") or ""
+    if signing.SCHEME in challenge:
+        fault = f"HTTP {answer.status}: it refuses our token: POM_API_TOKEN is not the same on both hosts"
+        return Beat(fault=fault, doubt="token")
+    if challenge == "Bearer":
+        return Beat(fault="it runs an older PoM, which cannot sign its answers: it must be upgraded", doubt="release")
+    return Beat(fault=f"HTTP {answer.status}: what answers there is no PoM that knows our token", doubt="token")
+
+
+def _distrust(answer: "Answer", tokens: Iterable[str], question: signing.Question) -> Beat | None:
+    """The beat of an answer that its signature does not vouch for."""
+    from pom_cli.net.exchange import header
+
+    nonce, signature = (header(answer.headers, name.lower()) for name in (signing.NONCE, signing.SIGNATURE))
+    doubt = signing.doubt(tokens, question, answer.status, answer.body, nonce, signature)
+    return Beat(fault=_DOUBTS[doubt], doubt=doubt) if doubt else None

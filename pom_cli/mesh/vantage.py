@@ -17,6 +17,7 @@ from pom_cli.alerting.overdue import limit
 from pom_cli.config import Config, Target
 from pom_cli.model import OPERATIONAL, UNKNOWN, Announced, Condition, Finding, Key, Status, Verdict
 from pom_cli.store import alerts as alert_rows
+from pom_cli.store import peers as peer_rows
 from pom_cli.store import reading, results
 from pom_cli.store.spare import Database
 from pom_cli.times import short, ticking
@@ -45,7 +46,8 @@ def ask(config: Config, network: Network, health: Mapping[str, Finding], databas
     from pom_cli.mesh import peering
     from pom_cli.mesh import report as mesh_view
 
-    beats = peering.ask(config.peers.values(), config.secrets, ticking(now), ASK_S).beats
+    pins = database.read(peer_rows.pins)
+    beats = peering.ask(config.peers.values(), config.secrets, pins, ticking(now), ASK_S).beats
     own = mesh_view.own_id(config)
     well = database.read(partial(_last_well, names=spoken, now=now))
     views = {name: view(config.targets[name], bad[name].status, beats, own, well.get(name)) for name in spoken}
@@ -84,7 +86,7 @@ def view(
     for name, beat in beats.items():
         answer = beat.answer
         if answer is None:
-            lines.append(f"{name}: does not answer")
+            lines.append(f"{name}: {'its answer is not accepted' if beat.doubt else 'does not answer'}")
         elif own_id is not None and answer.id == own_id:
             lines.append(f"{name}: is this instance itself, or a copy of it")
         elif (sight := answer.targets.get(target.name)) is None:

@@ -142,6 +142,7 @@ def _todo(ranked: Sequence[Notice], facts: Facts) -> list[_Group]:
 def _known(notice: Notice, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the runbook's steps are filled in with: the target's facts, and this notice's."""
     known = {"cors_url": notice.facts.get("url"), **facts, "status": notice.now, "target": notice.target}
+    known["doubt"] = notice.facts.get("doubt") or ""
     if notice.subjects:
         known["subjects"] = {kind_of(notice.alert): notice.subjects}
     if notice.facts.get("phase") in ("connect", "tls") and str(notice.facts.get("url", "")).startswith("https:"):

@@ -13,7 +13,10 @@ from pom_cli.model import Notice
 
 def of(config: Config, notice: Notice) -> Mapping[str, Any]:
     """The facts that the runbook's steps for this notice are filled in with. What is not configured is absent."""
-    return about(config, notice.target)
+    found = about(config, notice.target)
+    if not notice.facts.get("doubt"):
+        found.pop("doubt", None)  # this peer was silent, and nothing of what it said was refused
+    return found
 
 
 def about(config: Config, name: str) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def about(config: Config, name: str) -> dict[str, Any]:
     if name in config.peers:
         peer = config.peers[name]
         facts |= {"peer_ssh": peer.ssh, "peer_host": urlsplit(peer.url).hostname, "peer_url": peer.url}
-        facts |= {"env_here": here["env"]}
+        facts |= {"env_here": here["env"], "peer": name, "doubt": "yes"}  # as if it answered, and were refused
     else:
         # Steps about a peer are taken over there, with its config and its files.
         facts |= here | {"data_dir": str(own.data_dir)}

@@ -11,28 +11,26 @@ OWN: dict[str, Section] = {
         "Peer ({instances}) unreachable for 3+ consecutive heartbeats (3+ minutes).",
         (
             Step(
-                "It answers, and refuses our token: POM_API_TOKEN must be the same on both, "
-                "in {env_here} here and in {env} there",
-                having="token_refused",
+                "If a token is refused, or an answer is not authenticated: make POM_API_TOKEN the same in {env_here} "
+                "here and in {env} there (OLD on one and NEW,OLD on the other will do), then on both:",
+                ("{peer_sudo:whole}systemctl restart pom",),
+                having="doubt",
+            ),
+            Step(
+                "If another instance answers there, and it was reinstalled: accept it (if not, find out who answers):",
+                ("{pom_here:whole} mesh --accept {peer}",),
+                having="doubt",
             ),
             Step("SSH into the peer:", ("ssh {peer_ssh}",)),
-            Step(
-                "See when its env file was last changed, and correct it:",
-                ("ls -l {env}",),
-                having="token_refused",
-            ),
-            Step("Let it read the file again:", ("{peer_sudo:whole}systemctl restart pom",), having="token_refused"),
-            Step("Confirm here:", ("{pom_here:whole} heartbeat",), having="token_refused"),
-            Step("Check PoM service:", ("systemctl status pom",), lacking="token_refused"),
-            Step("Check {vpn} connectivity:", ("{vpn_ping:whole} {peer_host}",), lacking="token_refused"),
-            Step("If PoM is down:", ("{peer_sudo:whole}systemctl restart pom",), lacking="token_refused"),
+            Step("Check PoM service:", ("systemctl status pom",)),
+            Step("Check {vpn} connectivity:", ("{vpn_ping:whole} {peer_host}",)),
+            Step("If PoM is down:", ("{peer_sudo:whole}systemctl restart pom",)),
             Step(
                 "If {vpn} is down:",
                 ("{peer_sudo:whole}systemctl restart {vpn_unit}",),
                 having="vpn_unit",
-                lacking="token_refused",
             ),
-            Step("If {vpn} is down: restart it", lacking="vpn_unit token_refused"),
+            Step("If {vpn} is down: restart it", lacking="vpn_unit"),
         ),
     ),
     "monitoring-offline": Section(

@@ -53,8 +53,8 @@ def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     data_dir, peer_ssh, peer_host, test_ssh, test_host, test_command, tests_elsewhere (PoM has no command for them),
     cors_url, origin, method, headers (those that a preflight asks for), the tools' (`tools.facts`), and `subjects` by
     kind of check. From what was seen: registrar, unsecured (no HTTPS connection was made), certificate (why clients do
-    not accept it), certificate_names, untrusted, token_refused. What cannot be filled in is left out. `runbook` is the
-    operator's own steps by alert, which are added to the usual ones or replace them.
+    not accept it), certificate_names, untrusted, doubt (of a peer that answers). What cannot be filled in is
+    left out. `runbook` is the operator's own steps by alert, which are added to the usual ones or replace them.
     """
     worlds, found = _worlds(alert, facts), section(alert)
     applying = [step for step in (found.steps if found else ()) if _applies(step, facts.get("status"), worlds[0])]

@@ -93,6 +93,8 @@ STEPS = {
     "first": _FIRST,
     "how_peers_saw_it": "ALTER TABLE notices ADD COLUMN views TEXT NOT NULL DEFAULT '[]'",
     "crashes": _CRASHES,
+    "which_instance_a_peer_is": "ALTER TABLE peers ADD COLUMN pinned TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE peers ADD COLUMN doubt TEXT NOT NULL DEFAULT ''",
 }
 
 

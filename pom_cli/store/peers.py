@@ -1,17 +1,22 @@
 """The peers as the newest heartbeat left them, and this instance's own row of heartbeats."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from pom_cli.times import from_ms, to_ms
 
-_COLUMNS = "name, url, state, since, asked_at, last_seen, misses, held, fault, skew_ms, late_beats, answer"
+_COLUMNS = (
+    "name, url, state, since, asked_at, last_seen, misses, held, fault, skew_ms, late_beats, answer, pinned, doubt"
+)
+
+
+Pins = Mapping[tuple[str, str], str]  # by a peer's name and URL, the id of the instance first seen there
 
 
 class PeerRow(NamedTuple):
-    """One peer by its newest beat; `answer` is the text of its newest good one."""
+    """One peer by its newest beat; `answer` is the text of its newest good one, `pinned` the id first seen there."""
 
     url: str
     state: str
@@ -24,6 +29,8 @@ class PeerRow(NamedTuple):
     skew_s: float | None
     late_beats: int
     answer: str | None
+    pinned: str = ""
+    doubt: str = ""  # why the newest answer was not accepted; "" where it was, or where there was none
 
 
 class OwnBeats(NamedTuple):
@@ -52,6 +59,8 @@ def save(db: sqlite3.Connection, name: str, peer: PeerRow) -> None:
         None if peer.skew_s is None else round(peer.skew_s * 1000),
         peer.late_beats,
         peer.answer,
+        peer.pinned,
+        peer.doubt,
     )
     db.execute(f"INSERT OR REPLACE INTO peers ({_COLUMNS}) VALUES ({','.join('?' * len(row))})", row)
 
@@ -60,6 +69,15 @@ def keep(db: sqlite3.Connection, names: Iterable[str]) -> None:
     """Forget all other peers: the config no longer names them."""
     kept = tuple(names)
     db.execute(f"DELETE FROM peers WHERE name NOT IN ({','.join('?' * len(kept))})", kept)
+
+
+def pins(db: sqlite3.Connection) -> Pins:
+    return {(name, url): id_ for name, url, id_ in db.execute("SELECT name, url, pinned FROM peers")}
+
+
+def unpin(db: sqlite3.Connection, name: str) -> bool:
+    """Forget which instance this peer is: the next one that proves to know the token is it. Was any pinned."""
+    return db.execute("UPDATE peers SET pinned = '' WHERE name = ? AND pinned <> ''", (name,)).rowcount > 0
 
 
 def own_beats(db: sqlite3.Connection) -> OwnBeats | None:
@@ -85,6 +103,8 @@ def _row(row: Sequence[Any]) -> PeerRow:
         skew_s=None if row[9] is None else row[9] / 1000,
         late_beats=row[10],
         answer=row[11],
+        pinned=row[12],
+        doubt=row[13],
     )
 
 

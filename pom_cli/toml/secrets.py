@@ -6,6 +6,7 @@ from dataclasses import field
 from pathlib import Path
 
 from pom_cli.frozen import dataclass
+from pom_cli.text import hide
 
 _NAMES = "POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)"
 _PIECE = r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))"""
@@ -22,14 +23,20 @@ class Secrets:
         """The secret of this name, "" where it is not set."""
         return self.values.get(name, "")
 
-    def api_tokens(self) -> tuple[str, ...]:
-        """The tokens that the API accepts; the first is the one sent to peers."""
-        return tuple(token for token in (part.strip() for part in self.get("POM_API_TOKEN").split(",")) if token)
+    def masked(self, text: str) -> str:
+        """The text, which comes from outside, without any of them."""
+        for secret in {one for value in self.values.values() for one in (value, *_listed(value))}:
+            text = hide(text, secret)
+        return text
 
-    def peer_token(self, peer: str) -> str:
-        """The token to send to this peer: its own, else the API's first."""
+    def api_tokens(self) -> tuple[str, ...]:
+        """The tokens that the API accepts: more than one while they are rotated."""
+        return _listed(self.get("POM_API_TOKEN"))
+
+    def peer_tokens(self, peer: str) -> tuple[str, ...]:
+        """The tokens that questions to this peer are signed with: its own, else the API's."""
         own = self.get(f"POM_PEER_{re.sub('[^A-Za-z0-9]', '_', peer).upper()}_TOKEN")
-        return own or next(iter(self.api_tokens()), "")
+        return _listed(own) or self.api_tokens()
 
 
 def load(environ: Mapping[str, str], env_file: Path) -> Secrets:
@@ -52,6 +59,10 @@ def parse(text: str) -> dict[str, str]:
         if equals and _is_secret(name.strip()):
             values[name.strip()] = _value(value)
     return {name: value for name, value in values.items() if value}
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(token for token in (part.strip() for part in value.split(",")) if token)
 
 
 def _is_secret(name: str) -> bool:

@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from pom_cli.config import Config
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
+from pom_cli.mesh import signing
+from pom_cli.mesh.signing import Question
 from pom_cli.text import clean
 from pom_cli.web import answers, content, limits, metrics, routes
 from pom_cli.web.access import Access, Caller
@@ -27,6 +30,7 @@ from pom_cli.web.routes import Asked
 # a client's own headers come in upper case.
 REFUSED = "refused"
 _HOST = re.compile(r"[A-Za-z0-9._~:%\[\]-]+")  # two Host headers come as one, with a comma
+_NONCE, _SIGNATURE = (f"HTTP_{name.upper().replace('-', '_')}" for name in (signing.NONCE, signing.SIGNATURE))
 _REFUSALS = {
     400: "this cannot be read as a request",
     413: "a request has no body here",
@@ -49,6 +53,8 @@ class Request:
     if_none_match: str = ""
     accept: str = ""
     refused: int = 0
+    nonce: str = ""
+    signature: str = ""
 
 
 def read(environ: Mapping[str, Any]) -> Request:
@@ -61,8 +67,21 @@ def read(environ: Mapping[str, Any]) -> Request:
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
         if_none_match=environ.get("HTTP_IF_NONE_MATCH", ""),
         accept=environ.get("HTTP_ACCEPT", ""),
+        nonce=environ.get(_NONCE, ""),
+        signature=environ.get(_SIGNATURE, ""),
         refused=refused or (0 if _HOST.fullmatch(environ.get("HTTP_HOST", "")) else 400),
     )
+
+
+def _question(request: Request) -> Question:
+    return Question(request.method, request.uri, request.nonce)
+
+
+def _signed(answer: Answer, request: Request, token: str) -> Answer:
+    body = b"" if request.method == "HEAD" else answer.body
+    signature = signing.answer(token, _question(request), answer.status, body)
+    mark = ((signing.NONCE, request.nonce), (signing.SIGNATURE, signature))
+    return replace(answer, headers=answer.headers + mark)
 
 
 class Application:
@@ -93,7 +112,9 @@ class Application:
     def answer(self, request: Request) -> Answer:
         """The answer to this request. It raises nothing: a bug of ours is logged, and a 500."""
         try:
-            return answers.conditional(self._answer(request), request.if_none_match)
+            caller, token = self._proof(request)
+            answer = answers.conditional(self._answer(request, caller), request.if_none_match)
+            return _signed(answer, request, token) if token else answer
         except Exception:  # noqa: BLE001 - one failed answer must not stop the server
             self._complain(f"{clean(request.method, 20)} {clean(request.uri)}: a fault of PoM")
             for line in traceback.format_exc().splitlines():
@@ -101,9 +122,14 @@ class Application:
                     self._complain(line)
             return answers.error(500, "PoM itself failed; its log says how")
 
-    def _answer(self, request: Request) -> Answer:
+    def _proof(self, request: Request) -> tuple[Caller, str]:
+        """Who asks, and the token to sign the answer with, "" for none."""
+        if not request.signature:
+            return self._access.caller(request.authorization), ""
+        return self._access.asker(_question(request), request.signature, time.monotonic())
+
+    def _answer(self, request: Request, caller: Caller) -> Answer:
         client, now = limits.client(request.address), time.monotonic()
-        caller = self._access.caller(request.authorization)
         limited = self._access.spend(caller, client, now)
         if limited:
             return limited

@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import ceil
 
 MINUTE = 60.0
+KEPT_S = 600.0  # a nonce is refused a second time for so long
 CLIENTS = 4096  # remembered at a time: with more of them the ones who came first are forgotten
 
 
@@ -33,6 +34,27 @@ class Limit:
                 if len(self._minutes) > self._clients:
                     self._minutes.popitem(last=False)
             return 0
+
+
+class Once:
+    """Remembers what was used, for `KEPT_S` seconds; of more than `most` at a time the first ones are forgotten."""
+
+    def __init__(self, most: int = CLIENTS) -> None:
+        self._most = most
+        self._used: OrderedDict[str, float] = OrderedDict()  # the oldest first
+        self._lock = threading.Lock()
+
+    def use(self, key: str, now: float) -> bool:
+        """Is this its first use."""
+        with self._lock:
+            while self._used and now - next(iter(self._used.values())) >= KEPT_S:
+                self._used.popitem(last=False)
+            if key in self._used:
+                return False
+            self._used[key] = now
+            if len(self._used) > self._most:
+                self._used.popitem(last=False)
+            return True
 
 
 @lru_cache(CLIENTS)

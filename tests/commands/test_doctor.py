@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Pom, Ran
+from peer_words import refuses, signing_with
 from postmark_server import PostmarkServer
 from smtp_server import SmtpServer
 from web_server import WebServer, answer
@@ -157,6 +158,7 @@ def peer(web: WebServer, **changed: Any) -> None:
     from datetime import UTC, datetime
 
     said = {"name": "astra", "id": None, "version": "0.1.0", "time": datetime.now(UTC).isoformat()} | changed
+    web.sign = signing_with("secret")
     web.on("/api/peer", json_answer(json.dumps(said).encode()))
 
 
@@ -169,8 +171,8 @@ def test_peers_are_asked_and_their_clock_compared(pom: Pom, good: str, web: WebS
     assert lines[1].endswith("pom runbook peer-missing gone")
     peer(web, time="2020-01-01T00:00:00+00:00")
     assert told(pom("doctor", config=config), "peers")[0].startswith("fault: peers: astra: its clock differs")
-    web.on("/api/peer", answer(401))
-    assert told(pom("doctor", config=config), "peers")[0].endswith("POM_API_TOKEN must be the same on both hosts")
+    web.on("/api/peer", refuses())
+    assert "; cure: POM_API_TOKEN must be the same on both hosts" in told(pom("doctor", config=config), "peers")[0]
 
 
 def test_a_witness_that_does_not_answer_is_warned_of(pom: Pom, good: str, web: WebServer) -> None:

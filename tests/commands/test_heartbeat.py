@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 import web_server
-from peer_words import ASTRA, told
+from peer_words import ASTRA, TOKEN, sign, told
 from web_server import WebServer, answer
 
 from pom_cli.mesh.heartbeat import Report
 
 
 @pytest.fixture
-def peer() -> Iterator[WebServer]:
-    with WebServer() as server:
+def peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    monkeypatch.setenv("POM_API_TOKEN", TOKEN)
+    with WebServer(sign=sign) as server:
         server.on("/api/peer", lambda: web_server.json(told(datetime.now(UTC))))
         yield server
 

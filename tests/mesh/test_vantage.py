@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import web_server
-from peer_words import told
+from peer_words import TOKEN, sign, told
 from scene import Scene
 from web_server import CLOSE, HANG, WebServer, answer
 
@@ -28,7 +28,7 @@ OWN = "11111111-1111-4111-8111-111111111111"
 
 @contextmanager
 def peers(count: int) -> Iterator[list[WebServer]]:
-    servers = [WebServer() for _ in range(count)]
+    servers = [WebServer(sign=sign) for _ in range(count)]
     for server in servers:
         server.__enter__()
     try:
@@ -53,6 +53,9 @@ def sees(scene: Scene, status: str, age: int = 40, ahead: float = 0) -> Any:
         return web_server.json(told(its, targets={"shop": sight}))
 
     return script
+
+
+KNOWN = {"POM_API_TOKEN": TOKEN}
 
 
 def view_of(sight: Sight | None, status: Status = UNREACHABLE, **more: Any) -> vantage.View:
@@ -138,7 +141,7 @@ def test_the_mail_says_what_each_peer_saw_and_how_long_ago(
     tmp_path: Path, web: WebServer, status: str, ahead: float, words: str
 ) -> None:
     with peers(2) as (astra, luna):
-        scene = Scene(tmp_path, toml(web, astra.url(""), luna.url(""), "http://127.0.0.1:1"))
+        scene = Scene(tmp_path, toml(web, astra.url(""), luna.url(""), "http://127.0.0.1:1"), KNOWN)
         astra.on("/api/peer", sees(scene, status, ahead=ahead))
         luna.on("/api/peer", web_server.json(told(NOW)))
         web.on("/", [CLOSE])
@@ -150,7 +153,7 @@ def test_the_mail_says_what_each_peer_saw_and_how_long_ago(
 
 def test_peers_are_asked_only_before_something_is_said(tmp_path: Path, web: WebServer) -> None:
     with peers(1) as (astra,):
-        scene = Scene(tmp_path, toml(web, astra.url("")))
+        scene = Scene(tmp_path, toml(web, astra.url("")), KNOWN)
         astra.on("/api/peer", sees(scene, "unreachable"))
         scene.run()
         assert astra.paths() == []
@@ -171,11 +174,12 @@ def test_a_peer_that_cannot_tell_holds_nothing_back(
 ) -> None:
     monkeypatch.setattr(vantage, "ASK_S", 0.4)
     with peers(1) as (astra,):
-        scene = Scene(tmp_path, toml(web, astra.url(""), top="[alerts]\nquorum = true\n"))
+        scene = Scene(tmp_path, toml(web, astra.url(""), top="[alerts]\nquorum = true\n"), KNOWN)
         astra.on("/api/peer", script)
         web.on("/", answer(500))
         assert [notice.alert for notice in scene.run().notices] == ["health"]
-    assert "astra: does not answer" in str(scene.rows("SELECT body FROM messages"))
+    said = "its answer is not accepted" if script == answer(401) else "does not answer"
+    assert f"astra: {said}" in str(scene.rows("SELECT body FROM messages"))
 
 
 QUORUM = "[alerts]\nquorum = true\n"
@@ -185,7 +189,7 @@ def test_with_quorum_a_problem_that_every_peer_denies_is_told_of_at_the_third_ru
     tmp_path: Path, web: WebServer
 ) -> None:
     with peers(1) as (astra,):
-        scene = Scene(tmp_path, toml(web, astra.url(""), top=QUORUM))
+        scene = Scene(tmp_path, toml(web, astra.url(""), top=QUORUM), KNOWN)
         astra.on("/api/peer", sees(scene, "operational"))
         web.on("/", answer(500))
         began = scene.now + timedelta(minutes=5)
@@ -199,7 +203,7 @@ def test_with_quorum_a_problem_that_every_peer_denies_is_told_of_at_the_third_ru
 
 def test_with_quorum_a_problem_that_ends_before_the_third_run_was_never_one(tmp_path: Path, web: WebServer) -> None:
     with peers(1) as (astra,):
-        scene = Scene(tmp_path, toml(web, astra.url(""), top=QUORUM))
+        scene = Scene(tmp_path, toml(web, astra.url(""), top=QUORUM), KNOWN)
         astra.on("/api/peer", sees(scene, "operational"))
         for _ in range(3):
             web.on("/", answer(500))
@@ -211,7 +215,7 @@ def test_with_quorum_a_problem_that_ends_before_the_third_run_was_never_one(tmp_
 
 def test_with_quorum_a_problem_that_one_peer_sees_too_is_told_of_at_once(tmp_path: Path, web: WebServer) -> None:
     with peers(2) as (astra, luna):
-        scene = Scene(tmp_path, toml(web, astra.url(""), luna.url(""), top=QUORUM))
+        scene = Scene(tmp_path, toml(web, astra.url(""), luna.url(""), top=QUORUM), KNOWN)
         astra.on("/api/peer", sees(scene, "operational"))
         luna.on("/api/peer", sees(scene, "unreachable"))
         web.on("/", [CLOSE])
@@ -220,7 +224,7 @@ def test_with_quorum_a_problem_that_one_peer_sees_too_is_told_of_at_once(tmp_pat
 
 def test_with_quorum_an_old_denial_holds_nothing_back(tmp_path: Path, web: WebServer) -> None:
     with peers(1) as (astra,):
-        scene = Scene(tmp_path, toml(web, astra.url(""), top=QUORUM))
+        scene = Scene(tmp_path, toml(web, astra.url(""), top=QUORUM), KNOWN)
         astra.on("/api/peer", sees(scene, "operational", age=3600))
         web.on("/", [CLOSE])
         assert [notice.reason for notice in scene.run().notices] == ["new"]
@@ -228,7 +232,7 @@ def test_with_quorum_an_old_denial_holds_nothing_back(tmp_path: Path, web: WebSe
 
 def test_without_quorum_a_denial_holds_nothing_back(tmp_path: Path, web: WebServer) -> None:
     with peers(1) as (astra,):
-        scene = Scene(tmp_path, toml(web, astra.url("")))
+        scene = Scene(tmp_path, toml(web, astra.url("")), KNOWN)
         astra.on("/api/peer", sees(scene, "operational"))
         web.on("/", [CLOSE])
         assert [notice.reason for notice in scene.run().notices] == ["new"]
@@ -243,9 +247,9 @@ def test_a_peer_that_can_be_reached_proves_that_our_network_works(
     tmp_path: Path, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vantage, "ASK_S", 0.3)  # it takes the connection and says nothing
-    with WebServer() as other, socket.create_server(("127.0.0.1", 0)) as listener:
+    with WebServer(sign=sign) as other, socket.create_server(("127.0.0.1", 0)) as listener:
         place = f"127.0.0.1:{listener.getsockname()[1]}"
-        scene = Scene(tmp_path, two_targets(web, other, f"http://{place}"))
+        scene = Scene(tmp_path, two_targets(web, other, f"http://{place}"), KNOWN)
         for server in (web, other):
             server.on("/", [CLOSE])
         report = scene.run()
@@ -255,8 +259,8 @@ def test_a_peer_that_can_be_reached_proves_that_our_network_works(
 
 
 def test_when_no_peer_can_be_reached_either_it_is_us(tmp_path: Path, web: WebServer) -> None:
-    with WebServer() as other:
-        scene = Scene(tmp_path, two_targets(web, other, "http://127.0.0.1:1"))
+    with WebServer(sign=sign) as other:
+        scene = Scene(tmp_path, two_targets(web, other, "http://127.0.0.1:1"), KNOWN)
         for server in (web, other):
             server.on("/", [CLOSE])
         assert [notice.alert for notice in scene.run().notices] == ["monitoring-offline"]

@@ -216,16 +216,12 @@ def test_another_dns_provider_has_no_origin_certificates() -> None:
     assert "Origin CA" not in with_tools("tls-expiry", dns="Hetzner")
 
 
-def test_a_peer_that_refuses_our_token_is_not_restarted_for_being_down() -> None:
-    steps = runbook.steps("peer-missing", {**FACTS, "token_refused": "yes", "env_here": "/srv/env", "pom_here": "pom"})
-    assert steps == (
-        "It answers, and refuses our token: POM_API_TOKEN must be the same on both, "
-        "in /srv/env here and in /etc/pom/env there",
-        "SSH into the peer:\n    ssh max@100.106.221.39",
-        "See when its env file was last changed, and correct it:\n    ls -l /etc/pom/env",
-        "Let it read the file again:\n    sudo systemctl restart pom",
-        "Confirm here:\n    pom heartbeat",
-    )
+def test_a_peer_whose_answer_is_not_accepted_has_the_tokens_steps_first() -> None:
+    seen = {**FACTS, "peer": "astra", "doubt": "token", "env_here": "/srv/env", "pom_here": "pom"}
+    steps = runbook.steps("peer-missing", seen)
+    assert "make POM_API_TOKEN the same in /srv/env here and in /etc/pom/env there" in steps[0]
+    assert steps[1].endswith("pom mesh --accept astra")
+    assert steps[2:] == runbook.steps("peer-missing", FACTS)
 
 
 def test_paths_are_those_of_this_installation() -> None:

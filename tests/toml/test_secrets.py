@@ -83,9 +83,9 @@ def test_two_api_tokens_are_accepted_while_they_are_rotated(token: str, accepted
 
 def test_a_peer_gets_its_own_token_else_the_first_of_the_api() -> None:
     known = Secrets({"POM_API_TOKEN": "new,old", "POM_PEER_NEW_YORK_1_TOKEN": "own"})
-    assert known.peer_token("new-york.1") == "own"
-    assert known.peer_token("astra") == "new"
-    assert Secrets().peer_token("astra") == ""
+    assert known.peer_tokens("new-york.1") == ("own",)
+    assert known.peer_tokens("astra") == ("new", "old")
+    assert Secrets().peer_tokens("astra") == ()
 
 
 def test_no_representation_has_a_secret_in_it() -> None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from pom_cli.mesh import signing
+from pom_cli.mesh.signing import Question
 from pom_cli.web.access import FAILURES, Access, Caller
 from pom_cli.web.answers import Answer
+from pom_cli.web.limits import CLIENTS, KEPT_S, Once
 
 CLIENT = "192.0.2.7"
+
+
+def signed(*tokens: str, **changed: str) -> tuple[Question, str]:
+    question = signing.fresh("GET", "/api/peer")
+    return question._replace(**changed), signing.ask(tokens, question)
 
 
 def guess(access: Access, now: float = 0.0) -> Answer:
@@ -77,3 +85,51 @@ def test_everything_is_limited_even_with_a_right_token() -> None:
 
 def test_a_401_names_the_scheme() -> None:
     assert ("WWW-Authenticate", "Bearer") in Access((), 0).refuse(Caller.NOBODY, CLIENT, 0).headers
+
+
+@pytest.mark.parametrize(
+    ("question", "proved"),
+    [
+        (signed("new"), (Caller.TRUSTED, "new")),
+        (signed("old"), (Caller.TRUSTED, "old")),
+        (signed("newer", "old"), (Caller.TRUSTED, "old")),
+        (signed("newer"), (Caller.FORGED, "")),
+        (signed("new", path="/api/status"), (Caller.FORGED, "")),
+        (signed("new", method="HEAD"), (Caller.FORGED, "")),
+        (signed("new", nonce="0" * 32), (Caller.FORGED, "")),
+        (signed("new", nonce=""), (Caller.FORGED, "")),
+    ],
+)
+def test_what_a_signature_proves(question: tuple[Question, str], proved: tuple[Caller, str]) -> None:
+    assert Access(("new", "old"), 0).asker(*question, 0.0) == proved
+
+
+def test_a_question_is_answered_once() -> None:
+    access, question = Access(("right",), 0), signed("right")
+    assert [access.asker(*question, now)[0] for now in (0.0, 1.0, KEPT_S - 1)] == [
+        Caller.TRUSTED,
+        Caller.REPEATED,
+        Caller.REPEATED,
+    ]
+
+
+def test_refused_signatures_are_counted_as_wrong_tokens_are() -> None:
+    access = Access(("right",), 60)
+    for caller in (Caller.FORGED, Caller.REPEATED):
+        assert access.refuse(caller, caller.value, 0).status == 401
+        assert [access.refuse(caller, caller.value, 0).status for _ in range(FAILURES)][-1] == 429
+    assert access.spend(access.asker(*signed("right"), 0.0)[0], Caller.FORGED.value, 0) is None
+
+
+def test_the_401_of_a_signed_question_says_that_signatures_are_understood_here() -> None:
+    assert ("WWW-Authenticate", signing.SCHEME) in Access((), 0).refuse(Caller.FORGED, CLIENT, 0).headers
+
+
+def test_what_is_remembered_of_nonces_is_limited_in_number_and_in_time() -> None:
+    once = Once(most=3)
+    assert [once.use(key, 0.0) for key in "abcd"] == [True] * 4
+    assert [once.use(key, 0.0) for key in "bcd"] == [False] * 3
+    assert once.use("a", 1.0), "the first one made room"
+    assert once.use("d", KEPT_S)
+    assert list(once._used) == ["a", "d"], "what is too old is forgotten"
+    assert Once()._most == CLIENTS

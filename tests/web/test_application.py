@@ -15,6 +15,8 @@ from conftest import Pom
 
 from pom_cli import __version__, store
 from pom_cli.config import Config
+from pom_cli.mesh import signing
+from pom_cli.mesh.signing import Question
 from pom_cli.model import ERROR, UNREACHABLE
 from pom_cli.web import content, reader
 from pom_cli.web.answers import ALWAYS, Answer
@@ -39,6 +41,10 @@ class Client:
     def ask(self, uri: str, token: str | None = TOKEN, method: str = "GET", etag: str = "") -> Answer:
         bearer = f"Bearer {token}" if token else ""
         return self.application.answer(Request(method, uri, "192.0.2.7", bearer, etag))
+
+    def ask_signed(self, question: Question, signature: str, method: str = "GET") -> Answer:
+        request = Request(method, question.path, "192.0.2.7", nonce=question.nonce, signature=signature)
+        return self.application.answer(request)
 
     def json(self, uri: str) -> Any:
         answer = self.ask(uri)
@@ -69,6 +75,25 @@ class TestWhoMayAsk:
         assert (refused.status, set(json.loads(refused.body))) == (401, {"error"})
         assert ("WWW-Authenticate", "Bearer") in refused.headers
         assert client.ask(path, token="wrong").status == 401
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    @pytest.mark.parametrize("path", CLOSED)
+    def test_a_signature_opens_too_and_the_answer_is_signed(self, client: Client, path: str, method: str) -> None:
+        question = signing.fresh(method, path)
+        answer = client.ask_signed(question, signing.ask([TOKEN], question), method)
+        headers = dict(answer.headers)
+        body = answer.body if method == "GET" else b""
+        doubt = signing.doubt([TOKEN], question, 200, body, headers[signing.NONCE], headers[signing.SIGNATURE])
+        assert (answer.status, doubt) == (200, "")
+        assert TOKEN.encode() not in answer.body
+
+    def test_a_signed_question_is_answered_once_and_a_wrong_one_never(self, client: Client) -> None:
+        question = signing.fresh("GET", "/api/peer")
+        signatures = signing.ask([TOKEN], question)
+        assert [client.ask_signed(question, signatures).status for _ in range(2)] == [200, 401]
+        for signature in (signing.ask(["wrong"], question), "x", signatures.upper()):
+            refused = client.ask_signed(signing.fresh("GET", "/api/peer"), signature)
+            assert (refused.status, dict(refused.headers)) == (401, {"WWW-Authenticate": signing.SCHEME})
 
     @pytest.mark.parametrize("path", CLOSED)
     def test_without_a_token_in_the_config_nothing_opens(self, tmp_path: Path, path: str) -> None:
