@@ -15,6 +15,7 @@ from pom_cli.store.progress import NOWHERE, Progress
 from pom_cli.store.results import Stored
 from pom_cli.store.spare import Database
 from pom_cli.text import clean
+from pom_cli.times import holds
 
 _SLACK = 0.1  # of an interval: what was seen within nine tenths of it is not due yet
 
@@ -70,8 +71,8 @@ def _keys(job: Job) -> list[Key]:
 
 def _is_due(job: Job, known: Mapping[Key, Stored], now: datetime) -> bool:
     seen = [known.get(key) for key in _keys(job)]
-    # abs: what was seen in a future that a clock set back has left is no reason to stop looking.
-    fresh = [abs(now - one.state.checked_at) < job.check.interval * (1 - _SLACK) for one in seen if one]
+    at = [one.state.checked_at for one in seen if one]
+    fresh = [holds(instant, now) and now - instant < job.check.interval * (1 - _SLACK) for instant in at]
     return len(fresh) < len(seen) or not all(fresh)
 
 

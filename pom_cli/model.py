@@ -205,8 +205,10 @@ class Silence:
 
     def covers(self, now: datetime) -> bool:
         """Is it in force at this moment."""
-        end = self.until if self.lifted_at is None else min(self.until, self.lifted_at)
-        return self.since <= now < end
+        from pom_cli.times import holds
+
+        lifted = self.lifted_at is not None and (self.lifted_at <= now or not holds(self.lifted_at, now))
+        return self.since <= now < self.until and not lifted
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def run(
         network = _weigh(config, seen, database)
         network = vantage.ask(config, network, _health(seen), database, now)
         observed = [one for one, _ in seen]
-        found, notices = database.write(partial(record, config=config, seen=observed, network=network, now=now))
+        found, notices = database.write(
+            partial(record, config=config, seen=observed, network=network, now=now, ended=clock())
+        )
         report = deliver(config, database, clock, console)
         own = faults(found) + recording.crashed + report.faults
         done = Report(found, notices + report.notices, report.undelivered, own)
@@ -152,12 +154,20 @@ def _health(glances: Sequence[Glance]) -> dict[str, Finding]:
 
 
 def record(
-    db: sqlite3.Connection, config: Config, seen: Sequence[Look], network: Network, now: datetime
+    db: sqlite3.Connection,
+    config: Config,
+    seen: Sequence[Look],
+    network: Network,
+    now: datetime,
+    ended: datetime | None = None,
 ) -> tuple[list[Result], list[Notice]]:
-    """Judge against what is stored, store it, decide what to say. All in the caller's transaction."""
+    """Judge against what is stored, store it, decide what to say. All in the caller's transaction.
+
+    `now` is when the run began, `ended` when it had looked, where that may be much later.
+    """
     crashes.acquit(db, [job.key for job, observed in seen if not isinstance(observed, Lost)])
     stored = results.load(db, {job.kind for job, _ in seen} | {"health"})
-    records = [one for look_ in seen for one in _records(db, look_, stored, network, now)]
+    records = [one for look_ in seen for one in _records(db, look_, stored, network, now, ended)]
     results.record(db, [one for _, one in records], stored, now)
     cases = _cases(db, config, records, stored, network, now)
     notices = settle(db, cases, config, now)
@@ -165,7 +175,12 @@ def record(
 
 
 def _records(
-    db: sqlite3.Connection, one: Look, stored: Mapping[Key, Stored], network: Network, now: datetime
+    db: sqlite3.Connection,
+    one: Look,
+    stored: Mapping[Key, Stored],
+    network: Network,
+    now: datetime,
+    ended: datetime | None,
 ) -> list[tuple[Job, Record]]:
     job = one[0]
     name, module = job.target.name, checks.load(job.kind)
@@ -178,7 +193,9 @@ def _records(
             finding = without_network(finding, f"this monitor is offline: {network.proof}")
         key = Key(name, job.kind, finding.subject)
         have = stored.get(key)
-        records.append((job, Record(key, finding, advance(have.state if have else None, finding, now), holds_ms)))
+        records.append(
+            (job, Record(key, finding, advance(have.state if have else None, finding, now, ended), holds_ms))
+        )
     return records
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
+AHEAD = timedelta(seconds=30)
 _WRITTEN = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 
@@ -70,6 +71,14 @@ def moment(text: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def holds(instant: datetime, now: datetime) -> bool:
+    """Can this stored instant hold anything back? One in the future is void: a wrong clock wrote it.
+
+    Nothing else compares what was stored with `now` for that. 30 s are what two runs, or two hosts, may differ by.
+    """
+    return instant <= now + AHEAD
 
 
 def from_ms(ms: int) -> datetime:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Announced, Condition, Status
+from pom_cli.times import holds
 
 EXPIRY_STEPS = (7, 3, 1, 0)  # an expiry speaks again when this many days are left
 NEW, WORSE, CHANGED, REMINDER, RECOVERED = "new", "worse", "changed", "reminder", "recovered"
@@ -62,8 +63,8 @@ def _reason(condition: Condition, announced: Announced, policy: Policy, now: dat
 
 
 def _cooling(announced: Announced, policy: Policy, now: datetime) -> bool:
-    # abs: two runs at once may commit in another order than they began, and a clock may have been set back.
-    return announced.last_at is not None and abs(now - announced.last_at) < policy.cooldown
+    last = announced.last_at
+    return last is not None and holds(last, now) and now - last < policy.cooldown
 
 
 def _reminder_due(condition: Condition, announced: Announced, policy: Policy, now: datetime) -> bool:
@@ -91,7 +92,7 @@ def last_reminder(first_at: datetime, remind: tuple[timedelta, ...], now: dateti
 def announce(condition: Condition, announced: Announced, decision: Decision, now: datetime) -> Announced:
     """What operators have been told once this decision is carried out."""
     if not decision.speak:
-        return announced
+        return _dated(announced, now)
     if decision.reason == RECOVERED:
         return Announced(last_at=now)
     told: Status = condition.status
@@ -100,6 +101,14 @@ def announce(condition: Condition, announced: Announced, decision: Decision, now
         status=told,
         subjects=condition.subjects,
         days_left=condition.days_left,
-        first_at=announced.first_at if announced.status else now,
+        first_at=_dated(announced, now).first_at if announced.status else now,
         last_at=now,
     )
+
+
+def _dated(announced: Announced, now: datetime) -> Announced:
+    """What was said in the future, by a clock that was ahead, counts as said now: reminders go on from here."""
+    if all(holds(at, now) for at in (announced.first_at, announced.last_at) if at):
+        return announced
+    said = now if announced.status else None
+    return replace(announced, first_at=said, last_at=said)

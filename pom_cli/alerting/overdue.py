@@ -6,6 +6,7 @@ recorded; how old that run may be is another matter, and goes stale.
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from pom_cli import checks
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.model import Key
+from pom_cli.store import peers as peer_rows
 from pom_cli.store import reading
 from pom_cli.store import runs as run_rows
 from pom_cli.text import listed
-from pom_cli.times import short, utc
+from pom_cli.times import holds, short, utc
 
 GRACE_MOST = timedelta(minutes=10)  # for timers to catch up after this host slept or was switched off
 
@@ -26,7 +28,8 @@ GRACE_MOST = timedelta(minutes=10)  # for timers to catch up after this host sle
 class Look:
     """The newest look at one kind of one target: the oldest of its subjects' looks, None where one has had none.
 
-    `counted` is what its age is counted from, None where nothing has ever run.
+    `counted` is what its age is counted from, None where nothing has ever run; while that lies in the future, it is
+    `woke`: when this instance's heartbeats went on after its clock was set back.
     """
 
     target: str
@@ -34,6 +37,11 @@ class Look:
     interval: timedelta
     seen_at: datetime | None
     counted: datetime | None
+    woke: datetime | None = None
+
+    def begun(self, now: datetime) -> datetime | None:
+        """What its age is counted from at this moment."""
+        return self.woke if self.woke and self.counted and not holds(self.counted, now) else self.counted
 
 
 def limit(interval: timedelta) -> timedelta:
@@ -42,7 +50,8 @@ def limit(interval: timedelta) -> timedelta:
 
 
 def is_overdue(look: Look, now: datetime) -> bool:
-    return look.counted is None or now - look.counted > limit(look.interval)
+    begun = look.begun(now)
+    return begun is None or now - begun > limit(look.interval)
 
 
 def runs(db: sqlite3.Connection, config: Config, now: datetime) -> dict[str, dict[str, Any]]:
@@ -71,15 +80,20 @@ def summed(looks_: Sequence[Look], now: datetime) -> dict[str, dict[str, Any]]:
 
 def _over(look: Look, now: datetime) -> timedelta:
     """How far past its limit, negative before it."""
-    return timedelta.max if look.counted is None else now - look.counted - limit(look.interval)
+    begun = look.begun(now)
+    return timedelta.max if begun is None else now - begun - limit(look.interval)
 
 
 def looks(db: sqlite3.Connection, config: Config) -> list[Look]:
     """The newest look at every kind of every target that timers look at."""
     seen = reading.looked_at(db)
     begun = _begun(run_rows.first(db), config.path)
+    beats = peer_rows.own_beats(db)
+    woke = beats.since if beats else None
     return [
-        look(target.name, kind, check.interval, checks.load(kind).subjects(check.settings), seen, begun)
+        replace(
+            look(target.name, kind, check.interval, checks.load(kind).subjects(check.settings), seen, begun), woke=woke
+        )
         for target in config.targets.values()
         for kind, check in target.checks.items()
     ]

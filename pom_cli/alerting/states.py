@@ -6,18 +6,24 @@ from datetime import datetime
 
 from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Condition, Finding, State, Verdict, worst
 from pom_cli.text import listed
+from pom_cli.times import holds
 
 
-def advance(previous: State | None, finding: Finding, at: datetime) -> State:
-    """The state after `finding` at `at`. What was seen before the newest known moment changes nothing."""
-    if previous and at < previous.checked_at:
+def advance(previous: State | None, finding: Finding, at: datetime, now: datetime | None = None) -> State:
+    """The state after `finding` at `at`. What was seen before the newest known moment changes nothing.
+
+    A known moment that lies in the future of `now` (usually `at`: a slow run is some time past it) is void, and what
+    began then has begun by now.
+    """
+    if previous and at < previous.checked_at and holds(previous.checked_at, now or at):
         return previous
     status = finding.status
     known, known_since = (previous.known, previous.known_since) if previous else (None, None)
     if status is not UNKNOWN and status is not known:
         known, known_since = status, at
+    known_since = min(known_since, at) if known_since else None
     if previous and previous.status is status:
-        since = previous.since
+        since = min(previous.since, at)
     else:
         # An unknown between two equal statuses does not begin a new one.
         since = known_since if known_since and status is not UNKNOWN else at

@@ -13,7 +13,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.mesh.answer import PeerAnswer, read, written
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Condition
 from pom_cli.store.peers import OwnBeats, PeerRow, Pins
-from pom_cli.times import short
+from pom_cli.times import holds, short
 
 if TYPE_CHECKING:
     from pom_cli.config import Peer
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 ALIVE, LATE, MISSING = "alive", "late", "missing"
 ALERTS = ("peer-missing", "checks-overdue", "delivery-failed")  # what is told of a peer
 GAP = timedelta(minutes=2.5)  # between two of our own beats: longer, and we were asleep, or off
-SPACING = timedelta(seconds=30)  # runs that overlap may begin and end in another order, by no more than this
 SKEW_S = 30.0  # between two clocks: more is remarked on
 PATIENCE = 3  # beats in a row with checks overdue before it is told: a peer that wakes up catches up within two
 UPGRADING = timedelta(hours=1)  # so long a peer of the release before is late, and not missing
@@ -76,8 +75,11 @@ def to_row(state: PeerState) -> PeerRow:
 
 
 def interrupted(previous: OwnBeats | None, now: datetime) -> bool:
-    """Was this instance asleep or switched off since its last beat, or its clock set back."""
-    return previous is not None and not -SPACING <= now - previous.at <= GAP
+    """Was this instance asleep or switched off since its last beat, or its clock set back.
+
+    Runs that overlap may begin and end in another order.
+    """
+    return previous is not None and not (holds(previous.at, now) and now - previous.at <= GAP)
 
 
 def own(previous: OwnBeats | None, now: datetime) -> OwnBeats:
@@ -114,7 +116,7 @@ def advance(
     previous: PeerState | None, beat: Beat, url: str, patience: int, now: datetime, gap: bool = False, held: str = ""
 ) -> PeerState:
     """What is known after this beat. `gap`: our own row of beats was interrupted; `held`: why no miss counts."""
-    if previous and timedelta(0) < previous.asked_at - now <= SPACING:
+    if previous and previous.asked_at > now and holds(previous.asked_at, now):
         return previous  # a run that began before the newest one and ended after it
     if previous and previous.url != url:
         previous = None

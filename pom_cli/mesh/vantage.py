@@ -20,7 +20,7 @@ from pom_cli.store import alerts as alert_rows
 from pom_cli.store import peers as peer_rows
 from pom_cli.store import reading, results
 from pom_cli.store.spare import Database
-from pom_cli.times import short, ticking
+from pom_cli.times import holds, short, ticking
 
 if TYPE_CHECKING:
     from pom_cli.mesh.answer import PeerAnswer, Sight
@@ -145,5 +145,7 @@ def held(db: sqlite3.Connection, config: Config, target: str, alert: str, networ
         return ""
     row = alert_rows.one(db, target, alert)
     since = row.since if row and row.open and row.since else now
+    if not holds(since, now):
+        return ""
     runs = reading.bad_looks(db, Key(target, "health", ""), since, QUORUM_RUNS)
     return "quorum" if runs < QUORUM_RUNS else ""

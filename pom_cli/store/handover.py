@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pom_cli import store
 from pom_cli.errors import StoreError
 from pom_cli.store import faults, transaction
+from pom_cli.times import AHEAD, to_ms
 
 _SEED_BUSY_MS = 1000  # to read a file that could not be opened for writing: a lock has been waited for already
 
@@ -33,8 +35,12 @@ def seed(spare: sqlite3.Connection, main: Path) -> None:
         reader.close()
 
 
-def adopt(db: sqlite3.Connection, spare: sqlite3.Connection) -> None:
-    """Take over what the spare saw and decided. Done twice it changes nothing more."""
+def adopt(db: sqlite3.Connection, spare: sqlite3.Connection, now: datetime) -> None:
+    """Take over what the spare saw and decided. Done twice it changes nothing more.
+
+    Of two the newer stays, unless that one is from a future in which a clock was ahead.
+    """
+    void = to_ms(now + AHEAD)
     series = {}
     for old, *names in spare.execute("SELECT id, target, kind, subject FROM series"):
         db.execute("INSERT OR IGNORE INTO series (target, kind, subject) VALUES (?, ?, ?)", names)
@@ -48,13 +54,14 @@ def adopt(db: sqlite3.Connection, spare: sqlite3.Connection) -> None:
     place = names.index("series")
     _insert(db, "hours", names, [[*row[:place], series[row[place]], *row[place + 1 :]] for row in hours])
     incidents = _adopt_incidents(db, spare)
-    _adopt_newer(db, spare, "states", "checked_at", ("series",), lambda row: {**row, "series": series[row["series"]]})
+    _adopt_newer(db, spare, "states", "checked_at", ("series",), lambda row: {**row, "series": series[row["series"]]},
+                 void)  # fmt: skip
     _adopt_newer(
         db, spare, "alerts", "max(ifnull(last_at, 0), ifnull(since, 0), ifnull(ended_at, 0))", ("target", "alert"),
-        lambda row: {**row, "incident": incidents.get(row["incident"])},
+        lambda row: {**row, "incident": incidents.get(row["incident"])}, void,
     )  # fmt: skip
-    _adopt_newer(db, spare, "peers", "asked_at", ("name",), dict)
-    _adopt_newer(db, spare, "beats", "at", ("one",), dict)
+    _adopt_newer(db, spare, "peers", "asked_at", ("name",), dict, void)
+    _adopt_newer(db, spare, "beats", "at", ("one",), dict, void)
     for table in ("messages", "notices", "outbox", "test_runs"):
         names, rows = _rows(spare, f"SELECT * FROM {table}")
         kept = [name for name in names if (table, name) != ("outbox", "id")]
@@ -99,13 +106,14 @@ def _adopt_newer(
     age: str,
     key: tuple[str, ...],
     translated: Callable[[dict[str, Any]], dict[str, Any]],
+    void: int,
 ) -> None:
     names, rows = _rows(spare, f"SELECT *, {age} AS age FROM {table}")
     where = " AND ".join(f"{name} = ?" for name in key)
     for values in rows:
         row = translated(dict(zip(names, values, strict=True)))
         have = db.execute(f"SELECT {age} FROM {table} WHERE {where}", [row[name] for name in key]).fetchone()
-        if have is None or have[0] < row["age"]:
+        if have is None or have[0] < row["age"] or have[0] > void:
             kept = names[:-1]
             _insert(db, table, kept, [[row[name] for name in kept]], "REPLACE")
 

@@ -95,6 +95,8 @@ STEPS = {
     "crashes": _CRASHES,
     "which_instance_a_peer_is": "ALTER TABLE peers ADD COLUMN pinned TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE peers ADD COLUMN doubt TEXT NOT NULL DEFAULT ''",
+    # When a row was last tried: a wait that began in the future is void.
+    "tried_at": "ALTER TABLE outbox ADD COLUMN tried_at INTEGER",
 }
 
 

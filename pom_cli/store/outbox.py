@@ -8,7 +8,7 @@ from typing import Any
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail
-from pom_cli.times import from_ms, to_ms
+from pom_cli.times import AHEAD, from_ms, to_ms
 
 QUEUED, GIVEN_UP, MOVED = "queued", "given_up", "moved"  # and "delivered", which ends it
 LEASE = timedelta(minutes=2)  # well over the longest that a channel may take
@@ -59,17 +59,20 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
 
     What waits longer for the same recipient goes along, so that nobody reads of an end before its beginning; and the
     recipients take turns, so that what one of them refuses for now keeps nothing from the others. A row taken over
-    from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`.
+    from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`. A lease, or a wait,
+    that began in the future is void (`times.holds`).
     """
     at = to_ms(now)
     db.execute(
-        "WITH free AS (SELECT id AS row, channel, recipient, next_at FROM outbox WHERE state = 'queued'"
-        " AND (lease IS NULL OR lease_until <= :at)), due AS (SELECT channel, recipient, max(row) AS newest FROM free"
-        " WHERE next_at <= :at GROUP BY channel, recipient)"
+        "WITH free AS (SELECT id AS row, channel, recipient, next_at, ifnull(tried_at, created_at) AS begun"
+        " FROM outbox WHERE state = 'queued'"
+        " AND (lease IS NULL OR NOT lease_until BETWEEN :at + 1 AND :until + :ahead)),"
+        " due AS (SELECT channel, recipient, max(row) AS newest FROM free"
+        " WHERE next_at <= :at OR begun > :at + :ahead GROUP BY channel, recipient)"
         " UPDATE outbox SET lease = :lease, lease_until = :until, attempts = attempts + 1,"
         " unsure = unsure OR lease IS NOT NULL WHERE id IN (SELECT row FROM free JOIN due USING (channel, recipient)"
         f" WHERE row <= newest ORDER BY {_IN_TURN} LIMIT :most)",
-        {"lease": lease, "at": at, "until": at + round(LEASE.total_seconds() * 1000), "most": most},
+        {"lease": lease, "at": at, "until": at + _ms(LEASE), "ahead": _ms(AHEAD), "most": most},
     )
     claimed: dict[str, list[Mail]] = {}
     rows = db.execute(
@@ -90,6 +93,10 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
         )
         claimed.setdefault(channel, []).append(mail)
     return claimed
+
+
+def _ms(span: timedelta) -> int:
+    return round(span.total_seconds() * 1000)
 
 
 def mail_id(message: str, row_id: int) -> str:
@@ -113,9 +120,9 @@ def postponed(
 ) -> None:
     """A passing fault: tried again after 30 s, a minute, two … an hour, and not before the provider asked for it."""
     db.execute(
-        "UPDATE outbox SET lease = NULL, error = ?, unsure = ?,"
+        "UPDATE outbox SET lease = NULL, error = ?, unsure = ?, tried_at = ?,"
         " next_at = ? + max(?, min(3600, 30 * (1 << min(attempts - 1, 7)))) * 1000 WHERE id = ? AND lease = ?",
-        (error, unsure, to_ms(now), at_least_s, row, lease),
+        (error, unsure, to_ms(now), to_ms(now), at_least_s, row, lease),
     )
 
 

@@ -10,7 +10,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Baseline, Finding, Key, Past, State, Verdict
 from pom_cli.quantiles import median
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
-from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, held
+from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, back, held
 from pom_cli.times import from_ms, to_ms
 
 RECENT = 5  # good latencies kept beside the state, for judging drift
@@ -183,6 +183,8 @@ def _tally(db: sqlite3.Connection, series: int, entry: Record, before: Stored | 
     if entry.key.kind != "health":
         return None
     running = before.tally if before and before.tally else Tally(now_ms // HOUR_MS)
+    if running.hour * HOUR_MS > now_ms + HOUR_MS:  # a clock that was ahead began it
+        running = back(db, series, running, now_ms // HOUR_MS)
     spans = held(before.state.status, to_ms(before.state.checked_at), now_ms, entry.holds_ms) if before else []
     if _good(entry):
         ms = entry.finding.latency_ms or 0

@@ -105,7 +105,7 @@ class Database:
             with faults(self.main), transaction(spare):
                 if _number(path) == number:
                     with transaction(self.db):
-                        handover.adopt(self.db, spare)
+                        handover.adopt(self.db, spare, datetime.now(UTC))
                     path.unlink()
                     Path(f"{path}-journal").unlink(missing_ok=True)
         finally:

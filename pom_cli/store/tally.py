@@ -80,6 +80,16 @@ def advance(running: Tally, spans: Iterable[Span]) -> tuple[list[Tally], Tally]:
     return closed, running
 
 
+def back(db: sqlite3.Connection, series: int, running: Tally, hour: int) -> Tally:
+    """The running hour once a clock that was ahead is right again: what was counted since `hour` began counts in it."""
+    known, up = running.known_before + running.known_ms, running.up_before + running.up_ms
+    kept = "SELECT known_total, up_total FROM hours WHERE series = ? AND hour < ? ORDER BY hour DESC LIMIT 1"
+    oldest = "SELECT known_total - known_ms, up_total - up_ms FROM hours WHERE series = ? ORDER BY hour LIMIT 1"
+    before = db.execute(kept, (series, hour)).fetchone() or db.execute(oldest, (series,)).fetchone() or (known, up)
+    db.execute("DELETE FROM hours WHERE series = ? AND hour >= ?", (series, hour))
+    return Tally(hour, known - before[0], up - before[1], running.latencies, *before)
+
+
 @dataclass(frozen=True)
 class Sums:
     """Of one window: milliseconds in which the status was known, and in which it was up."""

@@ -16,10 +16,11 @@ from pom_cli.times import from_ms, to_ms
 
 _COLUMNS = "id, target, started_at, ended_at, exit, passed, failed, failing, reason, log"
 _MADE = "(reason = '' OR exit IS NOT NULL)"  # Run.made
-# What judging needs, however long the history: the two newest that were made, the newest and the oldest of all.
+_MOST = 50  # judging needs the two newest; some may have been recorded while the clock was ahead
+# What judging needs, however long the history: the newest that were made, the newest and the oldest of all.
 _TOLD = f"""
 SELECT {_COLUMNS} FROM test_runs WHERE id IN (
-    SELECT id FROM (SELECT id FROM test_runs WHERE target = :target AND {_MADE} ORDER BY ended_at DESC LIMIT 2)
+    SELECT id FROM (SELECT id FROM test_runs WHERE target = :target AND {_MADE} ORDER BY ended_at DESC LIMIT {_MOST})
     UNION SELECT id FROM (SELECT id FROM test_runs WHERE target = :target ORDER BY ended_at DESC LIMIT 1)
     UNION SELECT id FROM (SELECT id FROM test_runs WHERE target = :target ORDER BY ended_at LIMIT 1)
 )

@@ -48,7 +48,7 @@ def test_a_status_began_when_it_was_first_seen_and_an_unknown_between_does_not_b
 
 def test_what_was_seen_earlier_than_what_is_known_changes_nothing() -> None:
     known = walk(OPERATIONAL, ERROR)
-    assert advance(known, finding(OPERATIONAL), START) is known
+    assert advance(known, finding(OPERATIONAL), START, START + MINUTE) is known
 
 
 def test_an_unknown_leaves_the_last_known_verdict() -> None:

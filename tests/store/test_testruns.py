@@ -65,7 +65,7 @@ def test_what_judging_needs_is_read_however_long_the_history(db: sqlite3.Connect
     tries = [ran(days / 10, exit=None, reason="ssh: no") for days in range(50)]
     for run in (oldest, *made, *tries):
         testruns.add(db, run)
-    assert read(path) == [tries[0], made[2], made[1], oldest]
+    assert read(path) == [tries[0], *reversed(made), oldest]
 
 
 def test_what_the_spare_holds_counts_and_is_taken_over_once(path: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ It makes no run itself: `pom test` does, with what these settings say.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, SuiteRun, Verdict, worst
 from pom_cli.text import clean, listed
-from pom_cli.times import short, utc
+from pom_cli.times import holds, short, utc
 from pom_cli.toml.address import SSH
 from pom_cli.toml.table import Table
 
@@ -89,7 +90,7 @@ class Settings:
 class Seen:
     """What is recorded, newest first: the runs that were made, and a try since that came to nothing."""
 
-    made: Sequence[SuiteRun] = ()  # two at most
+    made: Sequence[SuiteRun] = ()
     failed_try: SuiteRun | None = None
     first_at: datetime | None = None  # of all that is recorded
     fault: str = ""  # why that may not be all
@@ -155,7 +156,7 @@ def arrange(runs: Iterable[SuiteRun], fault: str = "") -> Seen:
     made = [run for run in ordered if run.made]
     tried = [run for run in ordered[:1] if not run.made]
     first = min((run.started_at for run in ordered), default=None)
-    return Seen(tuple(made[:2]), tried[0] if tried else None, first, fault)
+    return Seen(tuple(made), tried[0] if tried else None, first, fault)
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
@@ -163,6 +164,7 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
     if not seen.made and not seen.failed_try:
         why = f"the database cannot be read: {seen.fault}" if seen.fault else "no test run recorded yet"
         return [Finding("", UNKNOWN, clean(why), dict.fromkeys(RUNBOOK, Verdict(UNKNOWN, clean(why))))]
+    seen = _sequence(seen, now)
     stale = _stale(seen, settings, now)
     failed = _failed(seen.made)
     parts = [verdict for verdict in (failed, stale) if verdict.status in (ERROR, DEGRADED)]
@@ -176,10 +178,19 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
     return [Finding("", status, summary, verdicts, detail=_detail(seen))]
 
 
+def _sequence(seen: Seen, now: datetime) -> Seen:
+    """Without what a clock that was ahead recorded, as long as anything else is known."""
+    known = tuple(run for run in seen.made if holds(run.ended_at, now))
+    tried = seen.failed_try if seen.failed_try and (holds(seen.failed_try.ended_at, now) or not known) else None
+    return replace(seen, made=known or seen.made, failed_try=tried)
+
+
 def _stale(seen: Seen, settings: Settings, now: datetime) -> Verdict:
     """By the newest run that was made; without one by the first try, as long as nothing else is known."""
     last = seen.made[0].ended_at if seen.made else None
     since = last or seen.first_at or now
+    if not holds(since, now):
+        return Verdict(DEGRADED, f"the newest test run is dated in the future ({since:%Y-%m-%d %H:%M} UTC)")
     age = now - since
     if age > settings.stale:
         # In whole days, lest each hour has a summary of its own.

@@ -191,7 +191,7 @@ def _without(
     """Nothing to go by was read: the later of the declared and the last good date counts down, and time is taken."""
     reason, waits = _reason(seen, doubt), [answer.until for answer in seen.first if answer.until]
     declared = datetime.combine(settings.expires_on, time(), UTC) if settings.expires_on else None
-    since = moment(before.get("failing_since")) or now
+    since = min(moment(before.get("failing_since")) or now, now)
     detail: dict[str, Any] = {"domain": settings.domain, "reason": reason}
     detail.update({key: before.get(key) for key in ("registrar", "last_good_at")})
     detail.update(registry_date=utc(known) if known else None, doubt=doubt or None)

@@ -9,7 +9,7 @@ from pom_cli.checks.whois.cache import Memory
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import NoAnswer
 from pom_cli.outside import from_json
-from pom_cli.times import moment, utc
+from pom_cli.times import holds, moment, utc
 from pom_cli.toml.table import split_url
 
 SOURCE = "https://data.iana.org/rdap/dns.json"
@@ -46,7 +46,7 @@ def due(known: Memory, now: datetime) -> bool:
     """Is it time to fetch the registry again: a week after the last success, half a day after the last try?"""
     kept = cache.part(known, "rdap")
     fetched, tried = moment(kept.get("fetched_at")), moment(kept.get("tried_at"))
-    return not (fetched and abs(now - fetched) < _FRESH) and not (tried and abs(now - tried) < _RETRY)
+    return not any(at and holds(at, now) and now - at < kept for at, kept in ((fetched, _FRESH), (tried, _RETRY)))
 
 
 def refresh(data_dir: str, now: datetime, deadline: Deadline, source: str = SOURCE, trusted: bool = False) -> None:
