@@ -14,9 +14,9 @@ from pom_cli import jobs, store
 from pom_cli.alerting.decide import Decision, Policy, announce, decide
 from pom_cli.model import ERROR, OPERATIONAL, Announced, Condition, Silence, SuiteRun
 from pom_cli.report import overview
-from pom_cli.store import handover, outbox, testruns
+from pom_cli.store import handover, outbox, prune, steady, testruns
 from pom_cli.store.spare import Database
-from pom_cli.times import AHEAD, duration, holds
+from pom_cli.times import AHEAD, duration, holds, to_ms
 
 AHEADS = ("90s", "2h", "400d")
 
@@ -183,3 +183,70 @@ def test_what_the_spare_saw_goes_before_a_future_in_the_main_file(
     other.close()
     scene.now = spare.now
     assert status(scene)["status"] == ("error" if wins else "operational")
+
+
+class TestPrune:
+    """Deleting by a clock that may be ahead."""
+
+    def prune(self, scene: Scene) -> int:
+        return prune.prune(
+            scene.path, scene.now, timedelta(days=30), lambda _key: True, lambda *_names: True, lambda: None
+        ).rows
+
+    def live(self, scene: Scene, days: int) -> None:
+        """Days on which something ran every six hours."""
+        for _ in range(days * 4):
+            scene.run("6h")
+
+    @pytest.mark.parametrize("ahead", ["31d", "60d", "4000d"])
+    def test_under_a_clock_ahead_nothing_goes_and_that_is_said(self, scene: Scene, ahead: str) -> None:
+        scene.run()
+        before = scene.rows("SELECT * FROM results")
+        scene.now += duration(ahead)
+        with pytest.raises(prune.ClockDoubtError, match="nothing deleted: the newest result is from 2026-11-24"):
+            self.prune(scene)
+        assert scene.rows("SELECT * FROM results") == before
+
+    def test_a_run_under_that_clock_is_no_proof_of_it(self, scene: Scene) -> None:
+        self.live(scene, 8)
+        scene.run("60d")
+        with pytest.raises(prune.ClockDoubtError, match="nothing ran for 60 d until now"):
+            self.prune(scene)
+
+    def test_after_a_day_of_runs_it_is(self, scene: Scene) -> None:
+        self.live(scene, 8)
+        scene.run("60d")
+        self.live(scene, 2)
+        assert self.prune(scene) >= 32
+
+    @pytest.mark.parametrize(("days", "rows"), [(31, 4), (35, 20)])
+    def test_a_clock_that_was_steady_deletes_every_day_as_it_does(self, scene: Scene, days: int, rows: int) -> None:
+        self.live(scene, days)
+        assert len(scene.rows("SELECT * FROM results WHERE at < ?", to_ms(scene.now - timedelta(days=30)))) >= rows - 4
+        assert self.prune(scene) >= rows - 4
+
+    def test_while_others_say_that_the_clock_is_wrong_nothing_goes(self, scene: Scene) -> None:
+        self.live(scene, 32)
+        db = store.open_(scene.path)
+        db.execute(
+            "INSERT INTO alerts (target, alert, status, summary, subjects, since, held, told_subjects)"
+            " VALUES ('', 'clock-wrong', 2, 'this host''s clock is 2 h ahead', '[]', 1, '', '[]')"
+        )
+        db.close()
+        with pytest.raises(prune.ClockDoubtError, match="2 h ahead; check it with timedatectl"):
+            self.prune(scene)
+
+    @pytest.mark.parametrize(
+        ("hours", "now", "doubted"),
+        [
+            ([], 1000, False),
+            ([0, 1, 2], 3, False),
+            (list(range(24 * 10)), 24 * 45, True),
+            (list(range(24 * 10)), 24 * 30 + 24, False),
+            (list(range(24 * 2)), 24 * 60, False),
+            ([*range(24 * 10), *range(24 * 50, 24 * 50 + 23)], 24 * 50 + 23, True),
+            ([*range(24 * 10), *range(24 * 50, 24 * 51)], 24 * 51, False),
+        ],
+    )
+    def test_a_leap_is_a_gap_that_would_cost_days(self, hours: list[int], now: int, doubted: bool) -> None:
+        assert bool(steady.leap(hours, now, 24 * 30)) == doubted

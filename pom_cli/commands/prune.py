@@ -24,9 +24,15 @@ def command(context: click.Context, as_json: bool) -> int:
 
     Example: pom prune
     """
+    from pom_cli.store.prune import ClockDoubtError, Pruned
+
     loaded = session.config_for_timer(context)
-    pruned = _prune(loaded)
-    faults = _tell(loaded)
+    doubt = ""
+    try:
+        pruned = _prune(loaded)
+    except ClockDoubtError as error:
+        pruned, doubt = Pruned(0, 0), str(error)
+    faults = (*filter(None, [doubt]), *_tell(loaded))
     if as_json:
         session.print_json({"rows": pruned.rows, "bytes": pruned.bytes})
     else:

@@ -6,15 +6,20 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
 from pom_cli.model import Key
-from pom_cli.store import connect, testruns, transaction
+from pom_cli.store import connect, steady, testruns, transaction
 from pom_cli.store.tally import DAY_MS, HOUR_MS
 from pom_cli.times import to_ms
 
 BITE = 2_000  # rows a transaction: a few milliseconds
 BALLAST = 1 << 20  # bytes that prune may give up on a full disk: deleting needs room for its journal
 _ROLLUPS = timedelta(days=31)  # uptime looks back 30 days, however short the retention
+
+
+class ClockDoubtError(StoreError):
+    """This host's clock may be ahead: deleting by it could take everything."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,14 @@ def prune(
     alert_kept: Callable[[str, str], bool],
     pause: Callable[[], None],
 ) -> Pruned:
-    """Delete history older than `retention` and what is not kept. `pause` runs between bites, for others to write."""
+    """Delete history older than `retention` and what is not kept. `pause` runs between bites, for others to write.
+
+    Raises ClockDoubtError, nothing deleted, where a clock that is ahead may be all that makes the history old.
+    """
     ballast = path.with_name("ballast")
     with _opened(path) as db:
+        if doubt := steady.doubt(db, now, retention):
+            raise ClockDoubtError(f"{path}: nothing deleted: {doubt}")
         before = _free(db)
         try:
             rows = _all(db, now, retention, series_kept, alert_kept, pause)

@@ -11,8 +11,10 @@ from scene import Scene
 from small_disk import SmallDisk
 from web_server import WebServer, answer
 
+from pom_cli import store
 from pom_cli.model import Key
 from pom_cli.store.prune import Pruned, prune
+from pom_cli.store.tally import DAY_MS
 
 ONE = '[targets.{name}]\nurl = "{url}"\nhealth = {{ attempts = 1 }}\n'
 
@@ -55,11 +57,13 @@ def test_what_is_older_than_the_retention_goes_and_the_rest_stays(scene: Scene, 
 def test_old_mail_that_was_never_delivered_is_still_owed(scene: Scene, web: WebServer) -> None:
     web.on("/", answer(500))
     scene.run()
-    db = sqlite3.connect(scene.path)
+    db = store.open_(scene.path)
     db.execute("UPDATE outbox SET state = 'queued'")
-    db.commit()
+    db.execute("UPDATE results SET at = at - ? WHERE series = 1", (40 * DAY_MS,))
+    db.execute("UPDATE outbox SET created_at = created_at - ?", (40 * DAY_MS,))
+    db.execute("UPDATE messages SET at = at - ?", (40 * DAY_MS,))
     db.close()
-    pruned(scene, "shop", "blog", after=timedelta(days=40))
+    pruned(scene, "shop", "blog")
     assert scene.rows("SELECT state FROM outbox") == [("queued",)]
     assert len(scene.rows("SELECT * FROM messages")) == 1
 
