@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from pom_cli import checks, isolation
-from pom_cli.alerting import config_broken, cover
+from pom_cli.alerting import clock, config_broken, cover
 from pom_cli.alerting import offline as evidence
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.delivery import deliver
@@ -24,8 +24,9 @@ from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
 from pom_cli.jobs import Job, Look, Lost, judge
 from pom_cli.mesh import vantage
-from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State
 from pom_cli.store import crashes, results
+from pom_cli.store import peers as peer_rows
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.recording import Recording, recorded
 from pom_cli.store.results import Record, Stored
@@ -70,17 +71,17 @@ def run(
     command: str = "check",
 ) -> Report:
     """One run over these jobs: look, weigh, record and decide in one transaction, deliver."""
-    clock = ticking(now)
+    ticks = ticking(now)
     kinds = tuple(dict.fromkeys(job.kind for job in jobs))
-    with recorded(database, command, kinds, now, clock) as recording:
+    with recorded(database, command, kinds, now, ticks) as recording:
         seen = _looks(config, jobs, recording, now)
         network = _weigh(config, seen, database)
         network = vantage.ask(config, network, _health(seen), database, now)
         observed = [one for one, _ in seen]
         found, notices = database.write(
-            partial(record, config=config, seen=observed, network=network, now=now, ended=clock())
+            partial(record, config=config, seen=observed, network=network, now=now, ended=ticks())
         )
-        report = deliver(config, database, clock, console)
+        report = deliver(config, database, ticks, console)
         own = faults(found) + recording.crashed + report.faults
         done = Report(found, notices + report.notices, report.undelivered, own)
         recording.outcome = outcome(done)
@@ -212,7 +213,9 @@ def _cases(
         looks.setdefault((job.target.name, job.kind), {})[one.key.subject] = one
     health = {key.target: have.state for key, have in stored.items() if key.kind == "health"}
     health |= {one.key.target: one.state for _, one in records if one.key.kind == "health"}
-    cases = config_broken.cases(config) + _network_cases(config, records, network)
+    cases = (
+        config_broken.cases(config) + _network_cases(config, records, network) + _clock_cases(db, config, health, now)
+    )
     quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
     for (name, kind), subjects in looks.items():
         states = {subject: one.state for subject, one in subjects.items()}
@@ -223,6 +226,11 @@ def _cases(
             held = held or vantage.held(db, config, name, alert, network, now)
             cases.append(Case(condition(name, alert, states), held, seen))
     return cases
+
+
+def _clock_cases(db: sqlite3.Connection, config: Config, health: Mapping[str, State], now: datetime) -> list[Case]:
+    found = clock.condition(clock.others(config, health, peer_rows.load(db) if config.peers else {}, now))
+    return [Case(found)] if found else []
 
 
 def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], network: Network) -> list[Case]:

@@ -119,6 +119,7 @@ class Seen:
     outcome: Outcome
     mismatch: str | None = None  # how the body differs from what is expected
     attempts: int = 1
+    skew_s: int | None = None  # the server's clock less ours, where the answer tells
 
 
 def adhoc(site: Site) -> bool:
@@ -159,6 +160,7 @@ def _may_be_better(seen: Seen, expected: Expected) -> bool:
 
 
 def _ask(settings: Settings) -> Seen:
+    from pom_cli.net.dates import skew_s
     from pom_cli.net.http import fetch
     from pom_cli.net.net import Deadline, NoAnswer
     from pom_cli.net.redirects import Policy
@@ -176,7 +178,8 @@ def _ask(settings: Settings) -> Seen:
     except NoAnswer as error:
         return Seen(error.fault)
     told = _mismatch(answer, expected) if expected.of_body else None
-    return Seen(replace(answer, body=answer.body[:_EXCERPT]), told)
+    skew = skew_s(answer.headers, time.time())
+    return Seen(replace(answer, body=answer.body[:_EXCERPT]), told, skew_s=skew)
 
 
 def _mismatch(answer: "Answer", expected: Expected) -> str | None:
@@ -215,6 +218,8 @@ def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
 def _answered(answer: "Answer", seen: Seen, expected: Expected) -> Finding:
     status, summary = status_of(seen.outcome, seen.mismatch, expected), summarize(seen.outcome, seen.mismatch, expected)
     detail = {**figures(answer), "attempts": seen.attempts}
+    if seen.skew_s is not None:
+        detail["clock_skew_s"] = seen.skew_s
     if status is not OPERATIONAL and answer.body:
         detail["excerpt"] = clean(answer.body.decode("utf-8", "replace"))
     return Finding(

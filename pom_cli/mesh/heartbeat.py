@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pom_cli.alerting import config_broken, offline, overdue
+from pom_cli.alerting import clock, config_broken, offline, overdue
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.delivery import deliver
 from pom_cli.alerting.offline import Network
@@ -24,9 +24,9 @@ from pom_cli.mesh import instance, peering
 from pom_cli.mesh import report as mesh_view
 from pom_cli.mesh.beats import PeerState, from_row, to_row
 from pom_cli.mesh.peering import Asked
-from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence
+from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence, State
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import crashes
+from pom_cli.store import crashes, results
 from pom_cli.store import peers as rows
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.peers import OwnBeats
@@ -55,16 +55,16 @@ class Report:
 
 def run(config: Config, database: Database, now: datetime, console: str = "stdout") -> Report:
     """One heartbeat at `now`."""
-    clock = ticking(now)
-    with recorded(database, COMMAND, (), now, clock) as recording:
+    ticks = ticking(now)
+    with recorded(database, COMMAND, (), now, ticks) as recording:
         own, faults = _identity(config)
-        asked = peering.ask(config.peers.values(), config.secrets, database.read(rows.pins), clock, ASK_S)
+        asked = peering.ask(config.peers.values(), config.secrets, database.read(rows.pins), ticks, ASK_S)
         held = _held(config, database, asked, now)
         network = _returned(config, database)
         found = database.write(
             partial(record, config=config, asked=asked, held=held, network=network, own=own, now=now)
         )
-        sent = deliver(config, database, clock, console)
+        sent = deliver(config, database, ticks, console)
         done = replace(
             found,
             notices=found.notices + sent.notices,
@@ -150,6 +150,8 @@ def record(
     late = [look for look in looks if overdue.is_overdue(look, now)]
     cases = [*config_broken.cases(config), *_peer_cases(db, config, states, now), *_own_cases(late, beats, now)]
     cases += [Case(one) for one in offline.conditions(network, (), False)]
+    wrong = clock.condition(clock.others(config, _health(db), rows.load(db), now))
+    cases += [Case(wrong)] if wrong else []
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),
@@ -158,6 +160,10 @@ def record(
         notices=settle(db, cases, config, now),
         overdue_summary=overdue.summary(late, now),
     )
+
+
+def _health(db: sqlite3.Connection) -> dict[str, State]:
+    return {key.target: one.state for key, one in results.load(db, ("health",)).items()}
 
 
 def _taken_over(config: Config, asked: Asked, own: str | None) -> list[Silence]:

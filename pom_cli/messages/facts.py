@@ -40,7 +40,8 @@ def about(config: Config, name: str) -> dict[str, Any]:
         facts |= here | {"data_dir": str(own.data_dir)}
     if not name:
         # About this monitor itself: any target that has a name will do to try one with.
-        facts |= {"host": next((target.site.host for target in config.targets.values() if _named(target)), "")}
+        tried = next((target for target in config.targets.values() if _named(target)), None)
+        facts |= {"host": tried.site.host, "url": tried.site.url} if tried else {}
     return {key: value for key, value in facts.items() if value}
 
 

@@ -84,6 +84,33 @@ OWN: dict[str, Section] = {
             Step("Confirm:", ("{pom:whole} config check",), "The next timer's run then uses it."),
         ),
     ),
+    "store-failed": Section(
+        "Store Failed",
+        "PoM's database cannot be written; what the checks find is kept in a spare one meanwhile.",
+        (
+            Step("See what is wrong:", ("{pom:whole} doctor",)),
+            Step("If the disk is full: see what fills it, and free some space:", ("df -h {data_dir}",)),
+            Step("PoM can free some of its own history:", ("{pom:whole} prune",)),
+            Step(
+                "If the file or its folder is read-only: check the owner and the mode, and how the disk is mounted",
+                ("ls -la {data_dir}", "findmnt --target {data_dir}"),
+            ),
+            Step("If another process holds it: see which", ("fuser -v {data_dir}/pom.db",)),
+            Step("If it is damaged: it was set aside beside the new one; see what can be recovered from it"),
+            Step("Confirm:", ("{pom:whole} check health",), "What the spare holds is then taken over."),
+        ),
+    ),
+    "clock-wrong": Section(
+        "Clock Wrong",
+        "This host's clock differs by more than 2 minutes from those of the sites and peers that answer it.",
+        (
+            Step("Check the clock and its synchronisation:", ("timedatectl",)),
+            Step("If it is not synchronised: switch that on", ("timedatectl set-ntp true",)),
+            Step("If it stays wrong: check the time service", ("systemctl status systemd-timesyncd chrony ntpsec",)),
+            Step("Confirm:", ("{pom:whole} check health",)),
+            Step("If the clock is right, the sites' own clocks are wrong: compare them", ("curl -sI {url}",)),
+        ),
+    ),
 }
 
 

@@ -10,7 +10,7 @@ from pom_cli.alerting import outbox
 from pom_cli.alerting.overdue import limit
 from pom_cli.alerting.standing import seen_of, standing
 from pom_cli.config import Config, Target
-from pom_cli.model import OPERATIONAL, Key, State, Status, worst
+from pom_cli.model import OPERATIONAL, OWN_ALERTS, Key, State, Status, worst
 from pom_cli.quantiles import median, percentile
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import crashes, reading, results
@@ -21,7 +21,7 @@ from pom_cli.store.tally import HOUR_MS, Sums
 from pom_cli.times import lasted, to_ms, utc
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
-INSTANCE_ALERTS = ("monitoring-offline", "checks-overdue", "delivery-failed", "config-broken")
+INSTANCE_ALERTS = tuple(alert for alert in OWN_ALERTS if alert != "peer-missing")
 
 
 def status(

@@ -124,7 +124,7 @@ def test_the_kinds_of_alert_stand_in_the_products_order() -> None:
     assert (
         *("health", "latency-drift", "tls-expiry", "tls-failed", "route", "dns", "whois-expiry", "whois-unknown"),
         *("cors", "port", "test-failed", "test-stale", "peer-missing", "monitoring-offline", "checks-overdue"),
-        *("delivery-failed", "config-broken"),
+        *("delivery-failed", "store-failed", "config-broken", "clock-wrong"),
     ) == runbook.ALERTS
 
 
