@@ -201,7 +201,7 @@ def down(health: State | None) -> bool:
 
 @dataclass(frozen=True)
 class Silence:
-    """One silence by hand. `kind` "" is every kind. It ends at `until`, or when it was lifted."""
+    """One silence by hand, over at `until` or when it was lifted. `target` "*" is every one, `kind` "" every kind."""
 
     id: str
     target: str
@@ -210,6 +210,8 @@ class Silence:
     until: datetime
     reason: str = ""
     lifted_at: datetime | None = None
+    by: str = ""  # the user who set it
+    origin: str = ""  # the instance on which that was; "" where the config says so
 
     def covers(self, now: datetime) -> bool:
         """Is it in force at this moment."""

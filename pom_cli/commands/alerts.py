@@ -27,15 +27,17 @@ def command(context: click.Context, as_json: bool) -> int:
         return 0
     loaded = session.config(context)
     now = session.now()
-    found, known, unsaid, rows = _look(loaded, now)
+    found, quiet, known, unsaid, rows = _look(loaded, now)
     if as_json:
-        session.print_json({"alerts": found, "outbox": [_row_json(row) for row in rows]})
+        session.print_json({"alerts": found, "silences": quiet, "outbox": [_row_json(row) for row in rows]})
     else:
-        _show(found, known, unsaid, rows, now)
+        _show(found, quiet, known, unsaid, rows, now)
     return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 0
 
 
-def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Known", list[str], "list[Row]"]:
+def _look(
+    loaded: "Config", now: "datetime"
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], "Known", list[str], "list[Row]"]:
     from functools import partial
 
     from pom_cli import store
@@ -45,19 +47,28 @@ def _look(loaded: "Config", now: "datetime") -> tuple[list[dict[str, Any]], "Kno
 
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
         if db is None:
-            return [], {}, [], []
+            return [], overview.empty(loaded, now)["silences"], {}, [], []
+        picture = overview.status(db, loaded, now, latencies=False)
         return (
-            overview.status(db, loaded, now, latencies=False)["alerts"],
+            picture["alerts"],
+            picture["silences"],
             told.known(db, now),
             told.unsaid(db, partial(overview.configured, loaded)),
             outbox.undelivered(db, loaded),
         )
 
 
-def _show(found: list[dict[str, Any]], known: "Known", unsaid: list[str], rows: "list[Row]", now: "datetime") -> None:
-    from pom_cli.report import render
+def _show(
+    found: list[dict[str, Any]],
+    quiet: list[dict[str, Any]],
+    known: "Known",
+    unsaid: list[str],
+    rows: "list[Row]",
+    now: "datetime",
+) -> None:
+    from pom_cli.report import render, silences
 
-    for line in [*render.alert_lines(found, known, now), *unsaid]:
+    for line in [*map(silences.line, quiet), *render.alert_lines(found, known, now), *unsaid]:
         click.echo(line)
     for row in rows:
         click.echo(render.outbox_line(row))

@@ -16,7 +16,7 @@ _LONGEST = timedelta(days=90)
 
 
 @click.command()
-@click.argument("target", required=False, shell_complete=session.completing("targets", "peers"))
+@click.argument("target", required=False, shell_complete=session.completing("targets", "peers", "*"))
 @click.option("--for", "length", metavar="DURATION", help='How long, for example "30m".')
 @click.option(
     "--kind", default="", metavar="KIND", help="This kind of check alone.", shell_complete=session.completing("kinds")
@@ -54,10 +54,24 @@ def command(
     from pom_cli.store import silences
     from pom_cli.text import clean
 
-    one = Silence(uuid4().hex, target, kind, now, now + _duration(length), clean(reason))
+    name = loaded.instance.name
+    one = Silence(uuid4().hex, target, kind, now, now + _duration(length), clean(reason), by=_user(), origin=name)
     _write(loaded, partial(silences.merge, silences=[one]))
     _show([one], as_json)
     return 0
+
+
+def _user() -> str:
+    """Who types this; under sudo, who called it."""
+    import os
+    from pwd import getpwuid
+
+    from pom_cli.text import clean
+
+    try:
+        return clean(os.environ.get("SUDO_USER") or getpwuid(os.getuid()).pw_name, 64)
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def _check(loaded: "Config", target: str | None, kind: str) -> None:
@@ -65,7 +79,7 @@ def _check(loaded: "Config", target: str | None, kind: str) -> None:
     from pom_cli.errors import UsageError
     from pom_cli.toml.table import nearest
 
-    known = {*loaded.targets, *loaded.peers}
+    known = {*loaded.targets, *loaded.peers, "*"}
     if target is not None and target not in known:
         raise UsageError(f"{target!r} is neither a target nor a peer{nearest(target, known)}")
     if kind and kind not in KINDS:
@@ -88,11 +102,12 @@ def _duration(text: str) -> timedelta:
 def _list_or_lift(loaded: "Config", target: str | None, kind: str, lift: bool, as_json: bool, now: datetime) -> int:
     from pom_cli.store import silences
 
+    chosen = (target,) if lift else ("*", target)  # what silences everything is not lifted for one
     by_config = [] if lift else [window.opened(now) for window in loaded.silences]
     found = [
         one
         for one in [*_write(loaded, partial(silences.load, now=now)), *filter(None, by_config)]
-        if one.covers(now) and (target is None or one.target in ("*", target)) and kind in ("", one.kind)
+        if one.covers(now) and (target is None or one.target in chosen) and kind in ("", one.kind)
     ]
     if lift:
         _write(loaded, partial(silences.lift, chosen=[one.id for one in found], now=now))
@@ -110,24 +125,13 @@ def _write(loaded: "Config", work: Any) -> Any:
 
 
 def _show(found: "list[Silence]", as_json: bool, lead: str = "") -> None:
-    from pom_cli.times import local, utc
+    from pom_cli.report import silences
 
+    shown = [silences.silence_json(one) for one in found]
     if as_json:
-        rows = [
-            {
-                "id": one.id,
-                "target": one.target,
-                "kind": one.kind,
-                "since": utc(one.since),
-                "until": utc(one.until),
-                "reason": one.reason,
-            }
-            for one in found
-        ]
-        session.print_json({"silences": rows})
+        session.print_json({"silences": shown})
         return
-    for one in found:
-        reason = f": {one.reason}" if one.reason else ""
-        click.echo(f"{lead}{one.target}{f' {one.kind}' if one.kind else ''} silent until {local(one.until)}{reason}")
+    for one in shown:
+        click.echo(f"{lead}{silences.line(one)}")
     if not found:
         click.echo("no silence to lift" if lead else "no silence is in force")

@@ -21,6 +21,7 @@ EXAMINATIONS = {
     "disk": "files.disk",
     "database": "records.database",
     "checks": "records.runs",
+    "silences": "records.silences",
     "timers": "units.timers",
     "api": "ways.api",
     "credentials": "ways.credentials",

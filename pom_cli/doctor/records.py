@@ -4,7 +4,7 @@ from pathlib import Path
 from shlex import quote
 
 from pom_cli import store
-from pom_cli.doctor import Patient, Point, fault, ok, skipped
+from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
 from pom_cli.errors import StoreError
 
 _RESTORE = "the next run sets it aside and begins a new one; restore a backup"
@@ -57,6 +57,21 @@ def runs(patient: Patient) -> list[Point]:
         return [*found, fault(f"overdue: {overdue.summary(late, patient.now)}", cure)]
     kinds = list(dict.fromkeys(look.kind for look in looks))
     return found or [ok(f"all run in time: {', '.join(kinds)}") if kinds else skipped("no checks are configured")]
+
+
+def silences(patient: Patient) -> list[Point]:
+    """Is anything kept quiet on purpose."""
+    from pom_cli.report import silences
+
+    if patient.config is None:
+        return [skipped(_NO_CONFIG)]
+    try:
+        with store.reader(patient.config.instance.data_dir / "pom.db") as db:
+            found = silences.running(db, patient.config, patient.now) if db else []
+    except StoreError as error:
+        return [skipped(str(error))]
+    lines = [silences.line(silences.silence_json(one)) for one in found]
+    return [warning(line, "pom silence --lift, once the work is done") for line in lines] or [ok("none in force")]
 
 
 def _unusable(path: Path, error: StoreError) -> Point:

@@ -122,6 +122,8 @@ def silence_json(one: Silence) -> dict[str, str | None]:
         "until": one.until.isoformat(),
         "reason": one.reason,
         "lifted_at": None if one.lifted_at is None else one.lifted_at.isoformat(),
+        "by": one.by,
+        "origin": one.origin,
     }
 
 
@@ -222,6 +224,8 @@ def _silence(value: Any) -> Silence:
         until=until,
         reason=clean(str(texts["reason"])),
         lifted_at=None if lifted_at is None else _instant(lifted_at),
+        by=clean(str(value.get("by") or ""), 64),
+        origin=clean(str(value.get("origin") or ""), 64),
     )
 
 

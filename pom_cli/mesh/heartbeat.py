@@ -144,7 +144,7 @@ def record(
     for name, state in states.items():
         rows.save(db, name, to_row(state))
     rows.save_own(db, beats)
-    silence_rows.merge(db, _taken_over(config, asked, own))
+    silence_rows.merge(db, _taken_over(config, asked, own, now))
     looks = overdue.looks(db, config)
     crashed = crashes.lines(db, config.instance.data_dir, now)
     late = [look for look in looks if overdue.is_overdue(look, now)]
@@ -166,15 +166,25 @@ def _health(db: sqlite3.Connection) -> dict[str, State]:
     return {key.target: one.state for key, one in results.load(db, ("health",)).items()}
 
 
-def _taken_over(config: Config, asked: Asked, own: str | None) -> list[Silence]:
-    """The peers' silences of what this instance watches, too: maintenance is announced once."""
-    known = {*config.targets, *config.peers}
-    answers = [beat.answer for beat in asked.beats.values() if beat.answer and beat.answer.id != own]
-    return [one for answer in answers for one in answer.silences if one.target in known]
+def _taken_over(config: Config, asked: Asked, own: str | None, now: datetime) -> list[Silence]:
+    """The peers' silences of what this instance watches, too: maintenance is announced once.
+
+    One that is in force there is in force here, whatever the peer's clock says.
+    """
+    known = {*config.targets, *config.peers, "*"}
+    answers = [(name, beat.answer) for name, beat in asked.beats.items() if beat.answer and beat.answer.id != own]
+    return [
+        replace(one, since=min(one.since, now), origin=one.origin or name)
+        for name, answer in answers
+        for one in answer.silences
+        if one.target in known
+    ]
 
 
 def _peer_cases(db: sqlite3.Connection, config: Config, states: Mapping[str, PeerState], now: datetime) -> list[Case]:
-    quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
+    # No peer silences its own absence, so only what was set here counts.
+    by_hand = [one for one in silence_rows.load(db, now) if one.origin in ("", config.instance.name)]
+    quiet: list[Quiet] = [*config.silences, *by_hand]
     cases = []
     for name, state in states.items():
         seen = partial(_seen, config.peers[name].url, state)

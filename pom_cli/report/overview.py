@@ -12,6 +12,7 @@ from pom_cli.alerting.standing import seen_of, standing
 from pom_cli.config import Config, Target
 from pom_cli.model import OPERATIONAL, OWN_ALERTS, Key, State, Status, worst
 from pom_cli.quantiles import median, percentile
+from pom_cli.report import silences
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import crashes, reading, results
 from pom_cli.store.alerts import Alert
@@ -44,6 +45,7 @@ def status(
         "targets": found,
         "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, chosen)],
         "undelivered": len(outbox.undelivered(db, config)),
+        "silences": [silences.silence_json(one) for one in silences.running(db, config, now)],
         "crashed": crashes.lines(db, config.instance.data_dir, now),
         "peers": _peers(db, config, now),
     }

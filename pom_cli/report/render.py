@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pom_cli.model import SEVERITY, Notice, Status
+from pom_cli.report import silences
 from pom_cli.report.delivery import Known, Told
 from pom_cli.text import clean, listed
 from pom_cli.times import lasted, local, short
@@ -43,7 +44,7 @@ def notice_line(notice: Notice) -> str:
 def status_lines(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> list[str]:
     """`pom status` as one plain line each: the point first, then crashes, targets worst first, alerts, the rest."""
     lines = [first_line(found, known, late), *found["crashed"]]
-    lines += [target_line(target) for target in ranked(found["targets"])]
+    lines += [target_line(target, found["silences"]) for target in ranked(found["targets"])]
     lines += alert_lines(found["alerts"], known, datetime.fromisoformat(found["generated_at"]))
     lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
     return lines + stuck_lines(found, late)
@@ -77,7 +78,8 @@ def first_line(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> s
     overdue = [f"overdue: {', '.join(late)}"] if late else []
     overdue += ["a run never ended"] if found["crashed"] else []
     named = [target["name"] for target in bad]
-    return "; ".join([f"{found['instance']}: {told}", *overdue, *_known(alerts, known, named)])
+    quiet = silences.headline(found["silences"])
+    return "; ".join([f"{found['instance']}: {told}", *overdue, *_known(alerts, known, named), *quiet])
 
 
 def _known(alerts: Sequence[Mapping[str, Any]], known: Known, named: Sequence[str]) -> list[str]:
@@ -98,9 +100,10 @@ def _told(alert: Mapping[str, Any], known: Known) -> Told:
     return known.get((alert["target"], alert["alert"]), Told())
 
 
-def target_line(target: Mapping[str, Any]) -> str:
+def target_line(target: Mapping[str, Any], quiet: Sequence[silences.Shown] = ()) -> str:
     """`makenotwork: operational since …, 43 ms, up 100 % (24h) …`, and what is wrong behind it."""
     parts = [f"{target['name']}: {coloured(target['status'])}{_since(target['since'])}"]
+    parts += silences.of_target(quiet, target["name"])
     health = next((check for check in target["checks"] if check["kind"] == "health"), None)
     if health and health["latency_ms"] is not None:
         parts.append(f"{health['latency_ms']} ms")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.report import silences
 from pom_cli.report.delivery import Known
 from pom_cli.report.render import (
     COLOURS,
@@ -73,6 +74,7 @@ def _rest(
     return [
         *(Text(line, style="red") for line in found["crashed"]),
         *_fitting(console, ranked(found["targets"]), trends, now),
+        *(Text(clean(silences.line(one), 300), style="cyan") for one in found["silences"]),
         *map(Text.from_ansi, lines),
         *(Text(line, style="red") for line in stuck_lines(found, late)),
     ]

@@ -96,6 +96,8 @@ STEPS = {
     "which_instance_a_peer_is": "ALTER TABLE peers ADD COLUMN pinned TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE peers ADD COLUMN doubt TEXT NOT NULL DEFAULT ''",
     # When a row was last tried: a wait that began in the future is void.
+    "who_silenced": "ALTER TABLE silences ADD COLUMN by TEXT NOT NULL DEFAULT '';"
+    " ALTER TABLE silences ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     "tried_at": "ALTER TABLE outbox ADD COLUMN tried_at INTEGER",
 }
 

@@ -1,8 +1,9 @@
 """Silences by hand, this instance's own and those taken over from its peers."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from pom_cli.model import Silence
 from pom_cli.times import from_ms, to_ms
@@ -10,22 +11,14 @@ from pom_cli.times import from_ms, to_ms
 
 def load(db: sqlite3.Connection, now: datetime) -> list[Silence]:
     """Every silence whose time is not over, lifted ones too, oldest first."""
-    rows = db.execute(
-        "SELECT id, target, kind, since, until, reason, lifted_at FROM silences WHERE until > ? ORDER BY since, id",
-        (to_ms(now),),
-    )
-    return [
-        Silence(
-            id=row[0],
-            target=row[1],
-            kind=row[2],
-            since=from_ms(row[3]),
-            until=from_ms(row[4]),
-            reason=row[5],
-            lifted_at=None if row[6] is None else from_ms(row[6]),
-        )
-        for row in rows
-    ]
+    found = db.execute("SELECT * FROM silences WHERE until > ? ORDER BY since, id", (to_ms(now),))
+    names = [column[0] for column in found.description]  # a file of the release before has fewer
+    return [_silence(dict(zip(names, row, strict=True))) for row in found]
+
+
+def _silence(row: Mapping[str, Any]) -> Silence:
+    times = {name: from_ms(row[name]) for name in ("since", "until", "lifted_at") if row[name] is not None}
+    return Silence(**{**row, **times})
 
 
 def merge(db: sqlite3.Connection, silences: Iterable[Silence]) -> None:
@@ -33,10 +26,11 @@ def merge(db: sqlite3.Connection, silences: Iterable[Silence]) -> None:
     for one in silences:
         lifted = None if one.lifted_at is None else to_ms(one.lifted_at)
         db.execute(
-            "INSERT INTO silences (id, target, kind, since, until, reason, lifted_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO silences (id, target, kind, since, until, reason, lifted_at, by, origin)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET lifted_at = coalesce(min(lifted_at, excluded.lifted_at), lifted_at,"
             " excluded.lifted_at)",
-            (one.id, one.target, one.kind, to_ms(one.since), to_ms(one.until), one.reason, lifted),
+            (one.id, one.target, one.kind, to_ms(one.since), to_ms(one.until), one.reason, lifted, one.by, one.origin),
         )
 
 

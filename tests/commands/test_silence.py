@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 from conftest import Pom
@@ -114,3 +117,43 @@ def test_an_unknown_alert_names_the_nearest(run: Run) -> None:
     code, _, err = run("runbook", "helth")
     assert code == 2
     assert "did you mean 'health'?" in err
+
+
+class TestSeen:
+    """A silence that runs is seen wherever somebody looks."""
+
+    @pytest.mark.parametrize("sudo", ["", "max"])
+    def test_by_whom_and_where(self, run: Run, monkeypatch: pytest.MonkeyPatch, sudo: str) -> None:
+        monkeypatch.setenv("SUDO_USER", sudo)
+        who = sudo or getpwuid(os.getuid()).pw_name
+        run("silence", "makenotwork", "--for", "30m", "--reason", "database upgrade")
+        code, out, _ = run("status")
+        assert code == 1
+        assert re.search(rf"silenced: makenotwork until .*, by {who} on \S+: database upgrade$", out.splitlines()[0])
+        assert "makenotwork: unknown, silenced until " in out
+        (one,) = json.loads(run("status", "--json")[1])["silences"]
+        assert (one["target"], one["by"], one["reason"]) == ("makenotwork", who, "database upgrade")
+        assert json.loads(run("alerts", "--json")[1])["silences"] == [one]
+        assert run("alerts")[1].startswith("makenotwork silent until ")
+
+    def test_everything_can_be_silenced_and_is_lifted_by_its_own_name_alone(self, run: Run) -> None:
+        assert run("silence", "*", "--for", "30m")[0] == 0
+        assert "silenced: everything until " in run("status")[1]
+        assert run("silence", "makenotwork", "--lift")[1] == "no silence to lift\n"
+        assert run("silence", "*", "--lift")[1].startswith("lifted: everything silent until ")
+        assert "silenced" not in run("status")[1]
+
+    def test_one_kind_is_named(self, run: Run) -> None:
+        run("silence", "makenotwork", "--for", "30m", "--kind", "tls")
+        assert "silenced: makenotwork tls until" in run("status")[1]
+
+    def test_a_window_of_the_config_is_seen_too(self, pom: Pom, tmp_path: Path) -> None:
+        config = (
+            f'[instance]\ndata_dir = "{tmp_path / "data"}"\n[targets.shop]\nurl = "http://127.0.0.1:9"\n'
+            '[[silences]]\ntarget = "*"\nfrom = "00:00"\nto = "00:00"\nzone = "UTC"\n'
+        )
+        config += "[offline]\nwitnesses = []\n"
+        assert "[[silences]] of the config" in pom("status", config=config).out.splitlines()[0]
+        assert pom("silence", "shop", "--for", "1h", config=config).code == 0
+        doctor = pom("doctor", config=config).out
+        assert "shop silent until" in doctor

@@ -161,7 +161,7 @@ def test_an_alert_that_is_held_says_by_what(run: Run, web: WebServer) -> None:
     web.on("/", answer(500))
     run("check")
     out = run("status")[1]
-    assert out.splitlines()[0].endswith("; 1 open alert, nobody told yet")
+    assert "; 1 open alert, nobody told yet; silenced: shop until " in out.splitlines()[0]
     assert "nobody told yet (held: silence): 500" in out
 
 
@@ -170,7 +170,8 @@ def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
     run("check")
     found = status(run)
     assert set(found) == {
-        "instance", "generated_at", "status", "offline", "targets", "alerts", "undelivered", "crashed", "peers"
+        "instance", "generated_at", "status", "offline", "targets", "alerts", "undelivered", "silences", "crashed",
+            "peers",
     }  # fmt: skip
     assert (found["instance"], found["status"], found["offline"]) == ("hetzner", "error", False)
     shop = next(target for target in found["targets"] if target["name"] == "shop")
@@ -317,7 +318,7 @@ def test_alerts_test_sends_one_real_message_through_the_real_path(run: Run, post
     assert code == 0
     assert out.startswith("delivered ")
     assert postmark.subjects == ["[PoM hetzner] test message"]
-    assert json.loads(run("alerts", "--json")[1]) == {"alerts": [], "outbox": []}
+    assert json.loads(run("alerts", "--json")[1]) == {"alerts": [], "silences": [], "outbox": []}
 
 
 def test_alerts_test_says_where_it_cannot_arrive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pom_cli.config import Config
 from pom_cli.mesh.beats import ALERTS as PEER_ALERTS
 from pom_cli.model import SEVERITY, UNKNOWN, State, worst
 from pom_cli.quantiles import median
-from pom_cli.report import overview
+from pom_cli.report import overview, silences
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import reading, results, timeline
 from pom_cli.store.alerts import Alert
@@ -40,11 +40,13 @@ def picture(db: sqlite3.Connection, config: Config, now: datetime) -> Picture:
     looks: dict[str, list[Look]] = {}
     for one in overdue.looks(db, config):
         looks.setdefault(one.target, []).append(one)
+    quiet = silences.running(db, config, now)
     found = []
     for target in config.targets.values():
         states = [state for _, _, state in standing.seen_of(target, stored)]
         series = health.get(target.name)
         bare = _standing(target.name, states, looks.get(target.name, ()), now)
+        bare = replace(bare, quiet_until=silences.quiet_until(quiet, target.name))
         measured = _measured(db, series[0] if series else None, sums.get(target.name, _NOTHING), now)
         found.append(replace(bare, **measured) if "health" in target.checks else bare)
     incidents, more = _incidents(db, config, list(alerts.values()), now)

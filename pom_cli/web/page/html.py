@@ -113,9 +113,15 @@ def _system(system: System, number: int, picture: Picture) -> str:
     return (
         f'<li id="s{number}"><div class="name"><h3>{_name(system.name)}</h3>'
         f'<p class="status {system.status}">{status}</p></div>'
-        f'<p class="small soft">{_since(system, picture.at)}</p>'
+        f'<p class="small soft">{_since(system, picture.at)}</p>{_maintenance(system, picture.at)}'
         f"{_measured(system, picture.at, len(picture.systems) <= _TIPS)}</li>"
     )
+
+
+def _maintenance(system: System, now: datetime) -> str:
+    if system.quiet_until is None:
+        return ""
+    return f'<p class="small">{_time("Under maintenance until", system.quiet_until, now)}</p>'
 
 
 def _since(system: System, now: datetime) -> str:

@@ -42,6 +42,7 @@ class System:
     status: Status
     since: datetime | None = None
     last_known: Status | None = None  # of an unknown one: what it was before
+    quiet_until: datetime | None = None  # the end of the maintenance that runs
     overdue: bool = False  # its own checks do not run as they should
     seen_at: datetime | None = None  # the newest look at what was looked at longest ago
     uptime: tuple[tuple[str, Uptime], ...] = ()
