@@ -22,13 +22,8 @@ class Status(StrEnum):
 OPERATIONAL, DEGRADED, ERROR, UNREACHABLE, UNKNOWN = Status
 # Alerts about PoM itself; the others are raised by the kinds of check.
 OWN_ALERTS = (
-    "peer-missing",
-    "monitoring-offline",
-    "checks-overdue",
-    "delivery-failed",
-    "store-failed",
-    "config-broken",
-    "clock-wrong",
+    *("peer-missing", "monitoring-offline", "checks-overdue", "delivery-failed"),
+    *("store-failed", "config-broken", "clock-wrong"),
 )
 SEVERITY = {OPERATIONAL: 0, UNKNOWN: 1, DEGRADED: 2, ERROR: 3, UNREACHABLE: 4}
 

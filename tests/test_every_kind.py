@@ -68,10 +68,10 @@ def test_an_outage_is_one_mail_and_its_end_is_one(scene: Scene, web: WebServer, 
     # Routes and the hourly kinds may run first: each looks at health before it speaks.
     for kinds in (("routes",), ("cors",), ("tls",), ("health",), EVERY):
         scene.run("1m", kinds=kinds)
-    assert postmark.subjects == ["[PoM hetzner] shop health: operational → unreachable"]
+    assert postmark.subjects == ["[PoM hetzner] shop unreachable: connection reset"]
     for _ in range(3):
         scene.run(kinds=EVERY)
     site(web)
     scene.run(kinds=EVERY)
     scene.run(kinds=EVERY)
-    assert postmark.subjects[1:] == ["[PoM hetzner] shop health: unreachable → operational"]
+    assert postmark.subjects[1:] == ["[PoM hetzner] shop operational again after 24 min"]

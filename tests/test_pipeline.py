@@ -18,10 +18,10 @@ from postmark_server import PostmarkServer
 from scene import START, Scene
 from web_server import WebServer, answer
 
+from pom_cli.messages.wording import when
 from pom_cli.model import Silence
 from pom_cli.store import silences
 from pom_cli.store.spare import Database
-from pom_cli.times import local, utc
 
 OPS = "ops@example.com"
 
@@ -62,18 +62,17 @@ def test_an_outage_and_its_end_are_two_mails_with_the_runbooks_words(
     web.on("/", answer(200))
     scene.run()
     assert postmark.subjects == [
-        "[PoM hetzner] shop health: operational → error",
-        "[PoM hetzner] shop health: error → operational",
+        "[PoM hetzner] shop error: 503 Service Unavailable",
+        "[PoM hetzner] shop operational again after 5 min",
     ]
     problem, recovery = (mail["TextBody"] for mail in postmark.accepted)
     assert "503 Service Unavailable" in problem
-    assert utc(broke) in problem
-    assert local(broke) in problem
-    assert f"Last good: {utc(START + timedelta(minutes=5))}" in problem
+    assert when(broke) in problem
+    assert f"Last good: {when(START + timedelta(minutes=5))}" in problem
     assert f"curl -v {web.url()}" in problem
     assert "ssh root@192.0.2.10 systemctl restart shop" in problem
-    assert utc(broke) in recovery
-    assert utc(scene.now) in recovery
+    assert when(broke) in recovery
+    assert when(scene.now) in recovery
     assert "Lasted: 5 min" in recovery
     assert scene.rows("SELECT state, provider_id IS NOT NULL FROM outbox") == [("delivered", 1)] * 2
 
@@ -137,8 +136,8 @@ def test_a_recovery_that_a_silence_held_tells_the_true_end(
     assert [scene.run().notices for _ in range(2)] == [[], []]
     scene.run()
     text = postmark.accepted[-1]["TextBody"]
-    assert f"Start: {utc(broke)} ({local(broke)})\n" in text
-    assert f"End: {utc(broke + timedelta(minutes=5))} " in text
+    assert f"Start: {when(broke)}\n" in text
+    assert f"End: {when(broke + timedelta(minutes=5))}" in text
     assert "\nLasted: 5 min\nWas: 500 Internal Server Error\n" in text
 
 
@@ -148,7 +147,7 @@ def test_worse_respects_the_cooldown_too(scene: Scene, web: WebServer, postmark:
     web.on("/", [web_server.CLOSE])
     assert scene.run("2m").notices == []
     assert [notice.reason for notice in scene.run("3m").notices] == ["worse"]
-    assert postmark.subjects[-1] == "[PoM hetzner] shop health: error → unreachable"
+    assert postmark.subjects[-1] == "[PoM hetzner] shop unreachable (was error): connection closed without an answer"
 
 
 def test_an_unknown_never_alarms(scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch) -> None:
@@ -208,7 +207,7 @@ def test_postmark_down_for_an_hour_backs_off_and_delivers_afterwards(
     postmark.script = []
     scene.until("reminder")
     assert scene.run().undelivered == 0
-    assert "[PoM hetzner] shop health: operational → error" in postmark.subjects
+    assert "[PoM hetzner] shop error: 500 Internal Server Error" in postmark.subjects
     assert len(postmark.accepted) == len(set(postmark.subjects)), "each once"
 
 
@@ -223,14 +222,14 @@ def test_what_waits_for_a_channel_goes_as_soon_as_the_channel_works_again(
     web.on("/", answer(200))
     assert [notice.reason for notice in scene.run("1s").notices] == ["recovered"]
     assert postmark.subjects == [
-        "[PoM hetzner] shop health: operational → error",
-        "[PoM hetzner] shop health: error → operational",
+        "[PoM hetzner] shop error: 500 Internal Server Error",
+        "[PoM hetzner] shop operational again after 4 min",
     ], "nobody reads of the end before the beginning"
     late, prompt = (mail["TextBody"] for mail in postmark.accepted)
     written = START + timedelta(seconds=30)
-    since = rf"written at {re.escape(utc(written))} \({re.escape(local(written))}\)"
+    since = f"written at {re.escape(when(written))}"
     assert re.match(rf"Delayed by \d+ min[ \ds]*: {since}\n\nshop health: ", late)
-    assert prompt.startswith("shop health: error → operational\n")
+    assert prompt.startswith("shop health: Operational, was Error\n")
 
 
 def test_a_bad_token_is_given_up_shown_and_tried_again_with_the_right_one(
@@ -250,7 +249,7 @@ def test_a_bad_token_is_given_up_shown_and_tried_again_with_the_right_one(
     report = scene.run()
     assert report.undelivered == 0
     assert report.faults == ()
-    assert postmark.subjects[0] == "[PoM hetzner] shop health: operational → error"
+    assert postmark.subjects[0] == "[PoM hetzner] shop error: 500 Internal Server Error"
 
 
 def test_one_inactive_recipient_of_three_is_told_of_to_the_others(
@@ -263,10 +262,10 @@ def test_one_inactive_recipient_of_three_is_told_of_to_the_others(
     report = scene.run()
     got = sorted((mail["To"], mail["Subject"].split("] ")[1].split(":")[0]) for mail in postmark.accepted)
     assert got == [
-        ("a@example.com", "delivery-failed"),
-        ("a@example.com", "shop health"),
-        ("c@example.com", "delivery-failed"),
-        ("c@example.com", "shop health"),
+        ("a@example.com", "alerts not delivered"),
+        ("a@example.com", "shop error"),
+        ("c@example.com", "alerts not delivered"),
+        ("c@example.com", "shop error"),
     ]
     assert report.undelivered == 1
     assert any("b@example.com" in fault for fault in report.faults)
@@ -282,7 +281,7 @@ def test_what_one_channel_refuses_for_good_goes_on_to_the_next(
     scene = Scene(tmp_path, text, {"POM_POSTMARK_TOKEN": "wrong-token"})
     web.on("/", answer(500))
     report = scene.run()
-    assert "[PoM hetzner] shop health: operational → error" in capsys.readouterr().out
+    assert "[PoM hetzner] shop error: 500 Internal Server Error" in capsys.readouterr().out
     assert report.undelivered == 0
     assert any("delivered" in fault for fault in report.faults)
     assert ("moved", "postmark") in scene.rows("SELECT state, channel FROM outbox")
@@ -325,8 +324,8 @@ def test_when_nothing_answers_one_alert_stands_for_all_and_uptime_is_not_touched
             server.on("/", answer(200))
         report = scene.run()
         assert [(notice.alert, notice.reason) for notice in report.notices] == [("monitoring-offline", "recovered")]
-        assert utc(went) in postmark.accepted[-1]["TextBody"]
-        assert utc(scene.now) in postmark.accepted[-1]["TextBody"]
+        assert when(went) in postmark.accepted[-1]["TextBody"]
+        assert when(scene.now) in postmark.accepted[-1]["TextBody"]
         assert len(postmark.accepted) == 2
         known, up = scene.rows("SELECT sum(known_ms), sum(up_ms) FROM states")[0]
         assert known == up == 2 * 5 * 60_000
@@ -348,9 +347,9 @@ def test_when_the_network_returns_one_message_tells_start_and_end(
         for server in (web, other):
             server.on("/", answer(200))
         assert scene.run().undelivered == 0
-        assert postmark.subjects == ["[PoM hetzner] monitoring-offline: unreachable → operational"]
-        assert f"Start: {utc(START + timedelta(minutes=5))}" in postmark.accepted[0]["TextBody"]
-        assert f"End: {utc(scene.now)}" in postmark.accepted[0]["TextBody"]
+        assert postmark.subjects == ["[PoM hetzner] online again after 15 min: this monitor's own network was down"]
+        assert f"Start: {when(START + timedelta(minutes=5))}" in postmark.accepted[0]["TextBody"]
+        assert f"End: {when(scene.now)}" in postmark.accepted[0]["TextBody"]
 
 
 def test_a_resolver_on_this_machine_that_only_says_servfail_does_not_end_it(
@@ -381,7 +380,7 @@ def test_when_a_witness_answers_the_targets_are_really_down_and_stand_in_one_mes
         report = scene.run()
         assert {result.finding.status for result in report.results} == {"unreachable"}
         assert [notice.alert for notice in report.notices] == ["health", "health"]
-        assert postmark.subjects == ["[PoM hetzner] blog health: operational → unreachable (+1 more)"]
+        assert postmark.subjects == ["[PoM hetzner] blog unreachable: connection closed without an answer (+1 more)"]
         assert place in postmark.accepted[0]["TextBody"]
 
 

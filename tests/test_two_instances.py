@@ -147,8 +147,8 @@ def test_one_that_is_stopped_is_late_twice_then_missing_and_alive_at_its_first_a
     astra.start()
     assert hetzner.states(2) == ["alive", "alive"]
     assert [subject for subject, _ in hetzner.mails()] == [
-        "[PoM hetzner] astra peer-missing: operational → unreachable",
-        "[PoM hetzner] astra peer-missing: unreachable → operational",
+        "[PoM hetzner] peer astra missing for 3 min",
+        "[PoM hetzner] peer astra alive again after 2 min",
     ]
 
 
@@ -191,8 +191,8 @@ def test_a_network_that_is_cut_either_way_or_too_slow_is_three_misses_and_recove
     relay.there, relay.back, relay.delay, relay.drip = True, True, 0.0, False
     assert hetzner.states(1) == ["alive"]
     assert [subject for subject, _ in hetzner.mails()] == [
-        "[PoM hetzner] astra peer-missing: operational → unreachable",
-        "[PoM hetzner] astra peer-missing: unreachable → operational",
+        "[PoM hetzner] peer astra missing for 3 min",
+        "[PoM hetzner] peer astra alive again after 2 min",
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from pom_cli.messages.procedures import plural
 from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Condition, Finding, State, Verdict, worst
 from pom_cli.text import listed
 from pom_cli.times import holds
@@ -74,16 +75,16 @@ def condition(target: str, alert: str, states: Mapping[str, State]) -> Condition
         target=target,
         alert=alert,
         status=status,
-        summary=_summary(bad or verdicts, len(verdicts)),
+        summary=_summary(bad or verdicts, len(verdicts), plural(alert)),
         subjects=tuple(sorted(listed_too | {subject for subject in bad if subject})),
         days_left=min(days, default=None),
     )
 
 
-def _summary(verdicts: Mapping[str, Verdict], total: int) -> str:
+def _summary(verdicts: Mapping[str, Verdict], total: int, nouns: str) -> str:
     ranked = sorted(verdicts.items(), key=lambda item: (-SEVERITY[item[1].status], item[0]))
     if total <= 1 or not ranked:
         return "".join(verdict.summary for _, verdict in ranked)
     if all(verdict.status is OPERATIONAL for _, verdict in ranked):
-        return f"all {total} are well"
+        return f"all {total} {nouns} OK"
     return f"{len(ranked)} of {total}: " + listed(f"{subject}: {verdict.summary}" for subject, verdict in ranked)

@@ -60,8 +60,8 @@ def _plainly_fine(median_ms: float, usual_ms: float | None, rule: Rule) -> bool:
 
 
 def describe(drift: Drift) -> str:
-    """`lately 412 ms, usually 150 ms (2.7× the 7-day median)`."""
+    """`now 412 ms, normally 150 ms (2.7× the 7-day median)`."""
     if drift.median_ms is None or drift.baseline_ms is None:
         return "slower than usual"
     times = drift.median_ms / max(drift.baseline_ms, 1.0)
-    return f"lately {drift.median_ms:.0f} ms, usually {drift.baseline_ms:.0f} ms ({times:.1f}× the 7-day median)"
+    return f"now {drift.median_ms:.0f} ms, normally {drift.baseline_ms:.0f} ms ({times:.1f}× the 7-day median)"

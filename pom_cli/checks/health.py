@@ -1,7 +1,7 @@
 """health: one GET that must answer as expected within one deadline, and its latency against what is usual."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,9 @@ from pom_cli.checks.steps import (
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Past, State, Verdict
 from pom_cli.net.client import Client
-from pom_cli.net.faults import Fault
-from pom_cli.text import clean
+from pom_cli.net.faults import EXPIRED, WRONG_HOST, Fault
+from pom_cli.text import clean, listed
+from pom_cli.toml.address import origin
 from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ HELP = "an HTTP request that must answer as expected, and its latency"
 COVERED: Mapping[str, Callable[[State], bool]] = {}  # health is what explains the others
 INTERVAL = None
 NETWORK = True
+_NAMES = 20  # of a certificate, in a detail
 _EXCERPT = 200  # bytes of a bad answer's body that are kept to be shown
 
 
@@ -120,6 +122,7 @@ class Seen:
     mismatch: str | None = None  # how the body differs from what is expected
     attempts: int = 1
     skew_s: int | None = None  # the server's clock less ours, where the answer tells
+    names: tuple[str, ...] = ()  # in the certificate, if that is the fault
 
 
 def adhoc(site: Site) -> bool:
@@ -160,23 +163,24 @@ def _may_be_better(seen: Seen, expected: Expected) -> bool:
 
 
 def _ask(settings: Settings) -> Seen:
+    from pom_cli.checks.tls import presented
     from pom_cli.net.dates import skew_s
     from pom_cli.net.http import fetch
     from pom_cli.net.net import Deadline, NoAnswer
     from pom_cli.net.redirects import Policy
 
-    expected = settings.expected
+    expected, deadline = settings.expected, Deadline.after(settings.client.timeout_s)
     try:
         answer = fetch(
             settings.url,
             settings.client.headers,
-            Deadline.after(settings.client.timeout_s),
+            deadline,
             verify=settings.client.verify,
             ca_file=settings.client.ca_file,
             policy=Policy(final=expected.status),
         )
     except NoAnswer as error:
-        return Seen(error.fault)
+        return Seen(error.fault, names=presented.names(settings.url, error.fault, deadline))
     told = _mismatch(answer, expected) if expected.of_body else None
     skew = skew_s(answer.headers, time.time())
     return Seen(replace(answer, body=answer.body[:_EXCERPT]), told, skew_s=skew)
@@ -200,7 +204,8 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
 
 
 def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
-    summary = summarize(seen.outcome, seen.mismatch, settings.expected)
+    certificate = _certificate(fault, seen.names)
+    summary = _misnamed(settings.url, certificate) or summarize(seen.outcome, seen.mismatch, settings.expected)
     silent = Verdict(UNKNOWN, summary)
     return Finding(
         subject="",
@@ -210,9 +215,26 @@ def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
             "health": silent if settings.client.leaves(fault) else Verdict(fault.status, summary),
             "latency-drift": silent,
         },
-        detail={**where(fault), "url": without_query(settings.url), "attempts": seen.attempts},
+        detail={**where(fault), **certificate, "url": without_query(settings.url), "attempts": seen.attempts},
         answered=fault.blame == "certificate",
     )
+
+
+def _certificate(fault: Fault, names: Sequence[str]) -> dict[str, Any]:
+    """What `detail` holds of a certificate at fault, in the words of the tls kind."""
+    if fault.blame != "certificate":
+        return {}
+    reason = {EXPIRED: "expired", WRONG_HOST: "wrong host"}.get(fault.reason, fault.reason)
+    return {"certificate": reason, "names": [clean(name, 100) for name in names[:_NAMES]]}
+
+
+def _misnamed(url: str, certificate: Mapping[str, Any]) -> str:
+    """`certificate does not match shop.example (issued for other.example)`, if that is the fault."""
+    if certificate.get("certificate") != "wrong host":
+        return ""
+    names = certificate["names"]
+    issued = f" (issued for {listed(names)})" if names else ""
+    return f"certificate does not match {origin(url)[1]}{issued}"
 
 
 def _answered(answer: "Answer", seen: Seen, expected: Expected) -> Finding:
@@ -252,7 +274,7 @@ def _speed(drift: Drift, before: Past, rule: Rule | None) -> Verdict:
     if drift.drifting:
         return Verdict(DEGRADED, describe(drift))
     anew = before.drifting and drift.baseline_ms is None
-    return Verdict(OPERATIONAL, "slow for so long that it is the usual now" if anew else "as fast as usual")
+    return Verdict(OPERATIONAL, "slow for so long that it is the usual now" if anew else "response time back to normal")
 
 
 def _drift(table: Table) -> Rule | None:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from pom_cli import checks
 from pom_cli.config import Config, Target
-from pom_cli.messages import runbook, tools
 from pom_cli.model import Notice
 
 
@@ -21,6 +20,8 @@ def of(config: Config, notice: Notice) -> Mapping[str, Any]:
 
 def about(config: Config, name: str) -> dict[str, Any]:
     """The facts of a target, of a peer, or of this instance (any other name)."""
+    from pom_cli.messages import runbook, tools  # only where there is something to say
+
     own = config.instance
     here = {"config": str(config.path.absolute()), "env": str(config.path.absolute().with_name("env"))}
     facts: dict[str, Any] = {

@@ -119,3 +119,9 @@ def section(alert: str) -> Section | None:
     """The section about this kind of alert; None for a kind that is not known."""
     kind = checks.kind_of(alert)
     return checks.load(kind).RUNBOOK[alert] if kind else OWN.get(alert)
+
+
+def plural(alert: str) -> str:
+    """What several subjects of this alert are called."""
+    found = section(alert)
+    return found.plural if found else "subjects"

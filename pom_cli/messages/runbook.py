@@ -40,12 +40,6 @@ def symptoms(alert: str, facts: Mapping[str, Any] | None = None) -> str:
     return _fill(text, _usable_facts(facts or {}), in_shell=False) or re.sub(r" \(\{\w+\}\)", "", text)
 
 
-def plural(alert: str) -> str:
-    """What several subjects of this alert are called."""
-    found = section(alert)
-    return found.plural if found else "subjects"
-
-
 def steps(alert: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps, each a line of prose with its commands below it, indented by four. Unknown alerts have none.
 

@@ -39,6 +39,7 @@ OURS = {
     errno.EPERM: "this machine's firewall forbids it",
 }
 EXPIRED = "certificate has expired"
+WRONG_HOST = "certificate does not match the host"
 NOT_TLS = "it does not speak TLS there"
 _ISSUER = "certificate's issuer is not known: an intermediate is missing, or a private CA"
 # X509_V_ERR_* of OpenSSL's x509_vfy.h.
@@ -50,8 +51,8 @@ _VERIFY = {
     20: _ISSUER,
     21: _ISSUER,
     23: "certificate is revoked",
-    62: "certificate is for other names",
-    64: "certificate is for other names",
+    62: WRONG_HOST,
+    64: WRONG_HOST,
 }
 
 

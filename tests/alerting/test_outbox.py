@@ -17,8 +17,8 @@ from web_server import WebServer, answer
 from pom_cli import store
 from pom_cli.store import outbox
 
-DOWN = "[PoM hetzner] shop health: operational → error"
-BACK = "[PoM hetzner] shop health: error → operational"
+DOWN = "[PoM hetzner] shop error: 500 Internal Server Error"
+BACK = "[PoM hetzner] shop operational again after 1 s"
 REFUSED = ["550 5.7.1 No"] * 9
 
 

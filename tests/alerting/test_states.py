@@ -89,7 +89,7 @@ def states(**verdicts: Verdict) -> dict[str, State]:
             {"a": Verdict(OPERATIONAL, "200 OK"), "b": Verdict(OPERATIONAL, "200 OK")},
             OPERATIONAL,
             (),
-            "all 2 are well",
+            "all 2 routes OK",
         ),
         (
             {"a": Verdict(OPERATIONAL, "ok"), "b": Verdict(ERROR, "404"), "c": Verdict(UNREACHABLE, "refused")},

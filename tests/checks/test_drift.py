@@ -104,8 +104,8 @@ def test_the_cached_baseline_never_changes_the_outcome(
 @pytest.mark.parametrize(
     ("drift", "text"),
     [
-        (Drift(True, 412.0, 150.0), "lately 412 ms, usually 150 ms (2.7× the 7-day median)"),
-        (Drift(True, 90.0, 0.0), "lately 90 ms, usually 0 ms (90.0× the 7-day median)"),
+        (Drift(True, 412.0, 150.0), "now 412 ms, normally 150 ms (2.7× the 7-day median)"),
+        (Drift(True, 90.0, 0.0), "now 90 ms, normally 0 ms (90.0× the 7-day median)"),
         (Drift(True), "slower than usual"),
     ],
 )

@@ -231,7 +231,10 @@ class TestCertificate:
         ("certificate", "summary"),
         [
             (lambda: issue(authority(), days=-1, age=9), "certificate has expired"),
-            (lambda: issue(authority(), hosts=["other.example.com"]), "certificate is for other names"),
+            (
+                lambda: issue(authority(), hosts=["other.example.com"]),
+                "certificate does not match 127.0.0.1 (issued for other.example.com)",
+            ),
             (lambda: issue(None), "self-signed certificate"),
         ],
     )
@@ -243,6 +246,11 @@ class TestCertificate:
         assert (finding.detail["phase"], finding.detail["address"]) == ("tls", "127.0.0.1")
         assert finding.latency_ms is None
         assert finding.answered
+
+    def test_what_is_wrong_with_it_and_whose_it_is_stand_in_the_detail(self, roots: str) -> None:
+        with WebServer(tls=issue(authority(), hosts=["a.example.com", "b.example.com"])) as server:
+            detail = check(server, answer(200), ca_file=roots).detail
+        assert (detail["certificate"], detail["names"]) == ("wrong host", ["a.example.com", "b.example.com"])
 
     def test_of_an_expired_one_health_is_silent_where_the_tls_check_speaks(self) -> None:
         seen = Seen(Fault("tls", "certificate has expired", "certificate"))
@@ -303,7 +311,7 @@ def past(ms: int, drifting: bool = False, samples: int = 2000) -> Past:
 class TestDrift:
     def test_a_good_answer_that_is_slow_is_degraded_and_speaks_as_latency_drift_alone(self) -> None:
         finding = slow(412, past(412))
-        summary = "lately 412 ms, usually 150 ms (2.7× the 7-day median)"
+        summary = "now 412 ms, normally 150 ms (2.7× the 7-day median)"
         assert told(finding) == (DEGRADED, summary)
         assert finding.verdicts == {
             "health": Verdict(OPERATIONAL, "200 OK"),
@@ -317,7 +325,7 @@ class TestDrift:
     def test_as_fast_as_usual_is_operational(self) -> None:
         finding = slow(160, past(160, drifting=True))
         assert told(finding) == (OPERATIONAL, "200 OK")
-        assert finding.verdicts["latency-drift"] == Verdict(OPERATIONAL, "as fast as usual")
+        assert finding.verdicts["latency-drift"] == Verdict(OPERATIONAL, "response time back to normal")
         assert not finding.drifting
         assert "median_ms" not in finding.detail
 

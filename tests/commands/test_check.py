@@ -64,7 +64,7 @@ def test_1_where_something_is_not_operational_and_the_console_tells_it(run: Run,
     web.on("/", answer(500))
     code, out, _ = run("check", "health", "shop")
     assert code == 1
-    assert "[PoM hetzner] shop health: operational → error" in out
+    assert "[PoM hetzner] shop error: 500 Internal Server Error" in out
     assert "shop health: error, 500 Internal Server Error" in out
     assert "notice: shop health: operational → error (new)" in out
 
@@ -76,7 +76,7 @@ def test_with_json_standard_output_is_json_alone_and_the_console_goes_to_standar
     code, out, err = run("check", "--json")
     report = found(out)
     assert code == 1
-    assert "[PoM hetzner] shop health" in err
+    assert "[PoM hetzner] shop error" in err
     assert [(one["target"], one["kind"], one["subject"], one["status"]) for one in report["results"]] == [
         ("shop", "health", "", "error"),
         ("blog", "health", "", "operational"),

@@ -56,7 +56,7 @@ def test_a_late_peer_is_1_and_its_line_says_why(pom, peer: WebServer, toml) -> N
 def test_a_missing_peer_is_told_of_on_the_console_and_in_a_line(pom, toml) -> None:
     ran = pom("heartbeat", config=toml(CLOSED, more="misses = 1"))
     assert ran.code == 1
-    assert "[PoM hetzner] astra peer-missing: operational → unreachable" in ran.out
+    assert "[PoM hetzner] peer astra missing" in ran.out
     assert "notice: astra peer-missing: operational → unreachable (new)" in ran.out.splitlines()
 
 

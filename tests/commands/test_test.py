@@ -73,8 +73,8 @@ def test_tests_that_fail_are_1_named_and_told(run: Run) -> None:
     code, out, _ = run(shop=FAILS)
     assert code == 1
     assert out.startswith("shop: exit 1, after 0 s\n  failed: test_a.py::test_b\n")
-    assert "[PoM hetzner] shop test-failed: operational → error" in out
-    assert "Seen: 1 of 3 tests failed; newly failing: test_a.py::test_b" in out
+    assert "[PoM hetzner] shop tests: 1 of 3 failed; newly failing: test_a.py::test_b" in out
+    assert "Problem: 1 of 3 tests failed; newly failing: test_a.py::test_b" in out
     assert "pom --config" in out
     assert "test shop" in out
     assert "shop tests: error, 1 of 3 tests failed; newly failing: test_a.py::test_b" in out
@@ -132,8 +132,8 @@ def test_a_run_over_its_time_is_one_that_failed(run: Run) -> None:
 
 def test_the_alert_of_a_run_over_its_time_stands_until_one_ends_well(run: Run) -> None:
     _, out, _ = run(shop="exec sleep 600")
-    assert "[PoM hetzner] shop test-failed: operational → error" in out
-    assert "Seen: timed out after 2 s" in out
+    assert "[PoM hetzner] shop tests: timed out after 2 s" in out
+    assert "Problem: timed out after 2 s" in out
     assert "If it timed out: find the test that hangs" in out
     assert "(recovered)" in run(shop=PASSES)[1]
 

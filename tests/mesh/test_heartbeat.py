@@ -61,8 +61,8 @@ def test_a_peer_that_falls_silent_is_told_of_at_the_third_miss_and_its_return_at
     assert reasons(back) == [("astra", "peer-missing", "recovered")]
     assert back.well
     (subject, body), (recovered, _) = mesh.mails()
-    assert subject == "[PoM hetzner] astra peer-missing: operational → unreachable"
-    assert recovered == "[PoM hetzner] astra peer-missing: unreachable → operational"
+    assert subject == "[PoM hetzner] peer astra missing for 3 min"
+    assert recovered == "[PoM hetzner] peer astra alive again after 4 min"
     assert "no answer to 3 heartbeats: connection closed without an answer" in " ".join(body.split())
     assert f"Last good: {utc(seen)}" in body
     for step in (
@@ -270,9 +270,7 @@ def test_when_nothing_answers_at_all_the_peers_are_not_to_blame(mesh: Mesh, open
     mesh.configure(toml(CLOSED, CLOSED, top=offline.replace("127.0.0.1:2", open_port)))
     reports = [mesh.beat() for _ in range(3)]
     assert [report.peers[0]["state"] for report in reports] == ["late", "late", "missing"]
-    assert [subject for subject, _ in mesh.mails()] == [
-        "[PoM hetzner] astra peer-missing: operational → unreachable (+1 more)"
-    ]
+    assert [subject for subject, _ in mesh.mails()] == ["[PoM hetzner] peer astra missing (+1 more)"]
 
 
 def test_a_target_that_answers_proves_our_network_and_so_does_another_peer(mesh: Mesh, peer: WebServer) -> None:
@@ -333,7 +331,7 @@ def test_a_peer_that_is_alive_while_its_timers_are_dead_is_told_of(mesh: Mesh, p
     assert reports[0].peers[0]["overdue"] == ["health", "tls"]
     assert not reports[0].well
     subject, body = mesh.mails()[0]
-    assert subject == "[PoM hetzner] astra checks-overdue: operational → degraded"
+    assert subject == "[PoM hetzner] peer astra checks overdue: health, tls"
     assert "its timers may be dead" in " ".join(body.split())
     assert "ssh max@192.0.2.7" in body
     peer.on("/api/peer", mesh.says())
@@ -396,7 +394,7 @@ def test_own_checks_that_no_longer_run_are_told_of_until_they_run_again(mesh: Me
     assert [reasons(report) for report in reports[10:]] == [[], [("", "checks-overdue", "new")], []]
     assert [report.well for report in reports] == [True] * 11 + [False] * 2
     subject, body = mesh.mails()[0]
-    assert subject == "[PoM hetzner] checks-overdue: operational → degraded"
+    assert subject == "[PoM hetzner] checks overdue: health of shop last ran 12 min ago (limit 11 min)"
     assert "health of shop last ran 12 min ago (limit 11 min)" in " ".join(body.split())
     assert "systemctl list-timers" in body
     mesh.run("30s")
@@ -431,7 +429,7 @@ def test_a_heartbeat_delivers_what_is_due(tmp_path: Path, peer: WebServer) -> No
         peer.on("/api/peer", [CLOSE])
         for _ in range(3):
             mesh.beat()
-        assert postmark.subjects[-1] == "[PoM hetzner] astra peer-missing: operational → unreachable"
+        assert postmark.subjects[-1] == "[PoM hetzner] peer astra missing for 3 min"
 
 
 def test_the_first_heartbeat_with_a_network_tells_that_it_is_back(
@@ -446,8 +444,8 @@ def test_the_first_heartbeat_with_a_network_tells_that_it_is_back(
         mesh.configure(mesh.toml.replace("127.0.0.1:1", open_port))
         postmark.script = []
         assert reasons(mesh.beat()) == [("", "monitoring-offline", "recovered")]
-        assert postmark.subjects == ["[PoM hetzner] monitoring-offline: unreachable → operational"]
-        assert f"Seen: {open_port} answers again" in postmark.accepted[0]["TextBody"]
+        assert postmark.subjects == ["[PoM hetzner] online again after 2 min: this monitor's own network was down"]
+        assert f"Now: {open_port} answers again" in postmark.accepted[0]["TextBody"]
 
 
 def test_silence_for_a_peer_holds_its_alert_and_at_its_end_it_is_judged_anew(mesh: Mesh, peer: WebServer) -> None:

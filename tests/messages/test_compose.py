@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pom_cli import __version__
-from pom_cli.messages import runbook
+from pom_cli.config.runbook import Tools
+from pom_cli.messages import runbook, tools
 from pom_cli.messages.compose import LIMIT, SUBJECT, compose, delayed, payload, rank
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNREACHABLE, Mail, Notice, Status
 
@@ -27,6 +28,9 @@ FACTS = {
     "unit": "makenotwork",
     "database": "makenotwork",
     "domain": "makenot.work",
+    "instance": "hetzner",
+    "pom_here": "pom",
+    **tools.facts(Tools()),
 }
 
 
@@ -59,19 +63,19 @@ def body(*notices: Notice, known: Any = facts) -> str:
     return compose(notices, "hetzner", known, NOW)[1]
 
 
-def test_the_subject_leads_with_instance_target_alert_and_what_happened() -> None:
-    assert subject(notice()) == "[PoM hetzner] makenotwork health: operational → unreachable"
-    assert subject(notice(reason="recovered")) == "[PoM hetzner] makenotwork health: unreachable → operational"
+def test_the_subject_leads_with_instance_target_and_what_happened() -> None:
+    assert subject(notice()) == "[PoM hetzner] makenotwork unreachable: connection refused"
+    assert subject(notice(reason="recovered")) == "[PoM hetzner] makenotwork operational again"
 
 
 def test_the_instances_own_alert_has_no_target() -> None:
-    assert subject(notice("", "monitoring-offline")) == "[PoM hetzner] monitoring-offline: operational → unreachable"
+    assert subject(notice("", "monitoring-offline")) == "[PoM hetzner] offline: this monitor's own network is down"
 
 
 def test_the_subject_of_several_is_the_worst_and_their_number() -> None:
     assert (
         subject(notice("blog", reason="recovered"), notice("shop", "dns", now=ERROR), notice())
-        == "[PoM hetzner] makenotwork health: operational → unreachable (+2 more)"
+        == "[PoM hetzner] makenotwork unreachable: connection refused (+2 more)"
     )
 
 
@@ -93,9 +97,9 @@ def test_problems_rank_by_what_they_are_now_then_reason_then_name_and_recoveries
 
 def test_a_problem_comes_with_its_steps_filled_in() -> None:
     text = body(notice())
-    assert text.startswith("makenotwork health: operational → unreachable\n\nStatus: Unreachable, was Operational\n")
+    assert text.startswith("makenotwork health: Unreachable, was Operational\nSince: ")
     assert (
-        "\n\nWhat to do about makenotwork health:\n"
+        "\n\nWhat to do:\n"
         "1. Verify manually:\n"
         "    curl -v https://makenot.work/api/health\n"
         "2. If Unreachable: check network (Tailscale, firewall, DNS resolution)\n"
@@ -119,12 +123,53 @@ def test_a_health_alert_goes_on_with_caddy_where_no_https_came_about(phase: str 
     assert ("    ssh root@100.120.174.96 systemctl status caddy\n" in text) is told
 
 
-def test_the_last_line_says_who_wrote_it_and_where_to_look_further() -> None:
-    assert body(notice()).endswith(
-        f"\n\nPoM {__version__} on hetzner. More: pom status, pom runbook health makenotwork\n"
-    )
-    assert body(notice("", "monitoring-offline")).endswith("More: pom status, pom runbook monitoring-offline\n")
-    assert body(notice(reason="recovered")).endswith("More: pom status, pom incidents\n")
+def test_the_last_lines_say_how_to_acknowledge_it_who_wrote_it_and_where_to_look_further() -> None:
+    ack = "\n\nAcknowledge (no more reminders until it recovers):\n    ssh hetzner pom ack makenotwork\n"
+    assert body(notice()).endswith(f"{ack}\nPoM {__version__}. More: pom status, pom incidents\n")
+    for told in (notice("", "monitoring-offline"), notice(reason="recovered")):
+        assert "Acknowledge" not in body(told)
+    elsewhere = body(notice(), known=lambda _: {**FACTS, "pom_here": "pom --config /srv/pom.toml"})
+    assert "    ssh hetzner pom --config /srv/pom.toml ack makenotwork\n" in elsewhere
+    assert elsewhere.endswith("More: pom --config /srv/pom.toml status, pom --config /srv/pom.toml incidents\n")
+
+
+def test_each_target_has_its_line_that_acknowledges_and_each_only_one() -> None:
+    text = body(notice(), notice(alert="dns"), notice("shop"))
+    assert "    ssh hetzner pom ack makenotwork\n    ssh hetzner pom ack shop\n" in text
+    assert text.count("pom ack makenotwork") == 1
+
+
+def test_where_it_was_seen_from_is_said_once() -> None:
+    assert body(notice()).count("\nFrom: hetzner at 2026-11-24 06:45:17 UTC") == 1
+    assert "\nFrom: hetzner\n" in body(notice(since=NOW)), "it began just then"
+    assert body(notice(), notice("shop")).count("From: hetzner") == 1
+
+
+def test_a_certificates_fault_gets_the_certificates_steps() -> None:
+    seen = {"certificate": "wrong host", "names": ["other.example.com"], "phase": "tls", "url": "https://makenot.work"}
+    for alert in ("health", "tls-failed"):
+        text = body(notice(alert=alert, now=ERROR, facts=seen))
+        assert "It is issued for other.example.com; it should be for makenot.work\n" in text
+        assert "verify cert paths in /etc/caddy/Caddyfile" in text and "systemctl restart" not in text
+
+
+def test_a_refused_token_gets_its_own_steps() -> None:
+    seen = {"doubt": "token", "error": "it refuses our token"}
+    peer = {"env_here": "/etc/pom/env", "instance": "hetzner"}
+    text = body(notice("astra", "peer-missing", facts=seen), known=lambda _: peer)
+    assert "It answers, and refuses our token" in text and "If PoM is down" not in text
+
+
+def test_the_registrar_that_was_seen_goes_before_the_usual_one() -> None:
+    told = notice(alert="whois-expiry", now=DEGRADED, facts={"registrar": "Gandi SAS"}, days_left=16)
+    assert "Renew domain with registrar (Gandi SAS for makenot.work)" in body(told)
+
+
+def test_a_label_is_for_people_and_the_name_for_commands() -> None:
+    known = {**FACTS, "label": "Make Not Work"}
+    line, text = compose([notice()], "hetzner", lambda _: known, NOW)
+    assert line == "[PoM hetzner] Make Not Work unreachable: connection refused"
+    assert text.startswith("Make Not Work (makenotwork) health: Unreachable") and "pom ack makenotwork" in text
 
 
 def test_a_recovery_has_no_steps() -> None:
@@ -136,9 +181,7 @@ def test_a_recovery_has_no_steps() -> None:
             facts={"started_at": NOW - timedelta(hours=1), "ended_at": NOW - timedelta(minutes=5)},
         )
     )
-    assert (
-        "What to do" not in text and "\nStart: 2026-11-24T05:45:17Z" in text and "\nEnd: 2026-11-24T06:40:17Z" in text
-    )
+    assert "What to do" not in text and "\nStart: 2026-11-24 05:45:17" in text and "\nEnd: 2026-11-24 06:40:17" in text
 
 
 def test_the_steps_are_for_what_fails() -> None:
@@ -157,13 +200,13 @@ def test_the_steps_are_for_what_fails() -> None:
 
 def test_several_notices_are_counted_told_worst_first_and_then_what_to_do() -> None:
     text = body(notice("blog", reason="recovered"), notice("shop", "dns", now=ERROR), notice())
-    assert text.startswith("2 problems, 1 recovery; the worst first.\n\n")
+    assert text.startswith("2 problems, 1 recovery (worst first)\n\n")
     places = [
         text.index(part)
         for part in (
-            "makenotwork health: operational → unreachable",
-            "shop dns: operational → error",
-            "blog health: unreachable → operational",
+            "makenotwork health: Unreachable, was Operational",
+            "shop dns: Error, was Operational",
+            "blog health: Operational, was Unreachable",
             "What to do about makenotwork health:",
             "What to do about shop dns:",
         )
@@ -183,10 +226,10 @@ def test_steps_that_are_the_same_are_printed_once() -> None:
 def test_hundreds_of_notices_stay_readable() -> None:
     many = [notice(f"site-{n:03}") for n in range(300)]
     text = body(*many)
-    assert text.startswith("300 problems; the worst first.")
-    assert text.count("Status: ") == 10
-    assert "\n\nAlso:\n- site-010 health: operational → unreachable\n" in text
-    assert "- site-209 health" in text and "site-210" not in text
+    assert text.startswith("300 problems (worst first)")
+    assert text.count("\nSince: ") == 10
+    assert "\n\nAlso:\n- site-010 unreachable: connection refused\n" in text
+    assert "- site-209 unreachable" in text and "site-210" not in text
     assert "\nand 90 more: see pom alerts\n" in text
     assert "1. Verify manually:" in text and "more: pom runbook ALERT TARGET\n" in text
     assert len(text.encode()) <= LIMIT
@@ -212,7 +255,7 @@ def test_sentences_and_commands_stay_whole_for_the_reader_to_wrap() -> None:
 
 
 def test_a_target_that_a_shell_would_split_is_quoted() -> None:
-    assert body(notice("a b; id")).endswith("pom runbook health 'a b; id'\n")
+    assert """    ssh hetzner 'pom ack '"'"'a b; id'"'"''\n""" in body(notice("a b; id"))
 
 
 def test_the_payload_names_the_instance_and_all_notices_worst_first() -> None:
@@ -227,7 +270,9 @@ def test_the_payload_names_the_instance_and_all_notices_worst_first() -> None:
 anything = st.text(max_size=300)
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 seen = st.dictionaries(
-    st.sampled_from(["http_status", "phase", "address", "latency_ms", "url", "error"]),
+    st.sampled_from(
+        ["http_status", "phase", "address", "latency_ms", "url", "error", "certificate", "names", "doubt", "deployed"]
+    ),
     anything | st.integers() | st.none() | st.floats(),
 )
 
@@ -244,7 +289,7 @@ def notices(draw: st.DrawFn) -> Notice:
         id=draw(anything),
         target=draw(anything),
         alert=draw(st.sampled_from(runbook.ALERTS) | anything),
-        reason=draw(st.sampled_from(["new", "worse", "changed", "reminder", "recovered"])),
+        reason=draw(st.sampled_from(["new", "worse", "changed", "reminder", "escalated", "recovered"])),
         before=draw(st.sampled_from(Status)),
         now=draw(st.sampled_from(Status)),
         since=draw(instants),
@@ -303,7 +348,7 @@ def test_the_body_is_bounded_whatever_it_is_filled_with(filler: str) -> None:
     for count in (1, 10, 250):
         line, text = compose([stuffed] * count, much, facts, NOW)
         assert len(text.encode()) <= LIMIT and len(line) <= SUBJECT
-        assert "Status: Unreachable" in text and f"PoM {__version__} on " in text
+        assert ": Unreachable, was" in text and f"PoM {__version__}. " in text
 
 
 @pytest.mark.parametrize(

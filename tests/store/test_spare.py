@@ -56,7 +56,7 @@ def test_on_a_full_disk_the_alert_is_sent_once_a_cooldown_and_the_fault_is_told(
     report = scene.run()
     assert "free some disk space" in report.faults[0]
     assert "PoM's own database: " in postmark.accepted[0]["TextBody"], "and the mail tells it"
-    assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
+    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error"]
     for _ in range(5):
         assert scene.run("1m").faults
     assert len(postmark.accepted) == 1, "the spare remembers what was announced"
@@ -99,7 +99,7 @@ def test_mail_that_the_spare_could_not_deliver_is_delivered_from_the_main_file_l
     shutil.move(scene.path.with_name("kept"), scene.path)
     report = scene.run()
     assert (report.undelivered, report.faults) == (0, ())
-    assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
+    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error"]
 
 
 def test_a_run_whose_spare_was_taken_over_meanwhile_goes_on_with_the_main_file(scene: Scene) -> None:
@@ -225,7 +225,7 @@ def test_a_timers_run_over_a_file_of_which_one_page_is_damaged_still_sees_and_sp
     assert (ran.returncode, "Traceback" in ran.stderr) == (3, False)
     assert "damaged" in ran.stderr
     assert "shop health: error" in ran.stdout
-    assert postmark.subjects == ["[PoM hetzner] shop health: operational → error"]
+    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error"]
 
 
 def test_a_file_that_is_locked_for_long_does_not_hold_back_the_alert(

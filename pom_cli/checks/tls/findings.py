@@ -164,6 +164,7 @@ def _detail(lead: Ruling, rulings: Iterable[Ruling], now: datetime) -> dict[str,
         "phase": seen.fault.phase if seen.fault else None,
         "verified": shown.verified,
         "protocol": shown.protocol or None,
+        "certificate": lead.reason if seen.fault and seen.fault.blame == "certificate" else None,
     }
     if shown.leaf:
         ends, first = shown.leaf.not_after, earliest(shown.chain)

@@ -23,7 +23,7 @@ CERTIFICATE = Certificate(
 )
 REFUSED = Fault("connect", "connection refused")
 SILENT = Fault("connect", "no answer within 10 s")
-WRONG = Fault("tls", "certificate is for other names", "certificate")
+WRONG = Fault("tls", "certificate does not match the host", "certificate")
 
 
 def good(address: str = "192.0.2.1", fingerprint: str = "aa") -> Handshake:
