@@ -175,6 +175,7 @@ class Mail:
     unsure: bool = False
     written_at: datetime | None = None
     tried: bool = False  # before this time
+    thread: str = ""  # the incidents that it is about, the oldest first, separated by spaces: mails of one are a thread
 
 
 @dataclass(frozen=True)

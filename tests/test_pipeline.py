@@ -65,6 +65,8 @@ def test_an_outage_and_its_end_are_two_mails_with_the_runbooks_words(
         "[PoM hetzner] shop error: 503 Service Unavailable",
         "[PoM hetzner] shop operational again after 5 min",
     ]
+    first, last = (mail["Headers"] for mail in postmark.accepted)
+    assert first == last and len(first) == 2, "one thread"
     problem, recovery = (mail["TextBody"] for mail in postmark.accepted)
     assert "503 Service Unavailable" in problem
     assert when(broke) in problem
@@ -75,6 +77,14 @@ def test_an_outage_and_its_end_are_two_mails_with_the_runbooks_words(
     assert when(scene.now) in recovery
     assert "Lasted: 5 min" in recovery
     assert scene.rows("SELECT state, provider_id IS NOT NULL FROM outbox") == [("delivered", 1)] * 2
+
+
+def test_each_outage_is_a_thread_of_its_own(scene: Scene, web: WebServer, postmark: PostmarkServer) -> None:
+    for status in (200, 500, 200, 500, 200):
+        web.on("/", answer(status))
+        scene.run("10m")
+    threads = [str(mail["Headers"]) for mail in postmark.accepted]
+    assert threads[0] == threads[1] != threads[2] == threads[3]
 
 
 def test_ten_runs_while_it_stays_down_are_one_mail(scene: Scene, web: WebServer, postmark: PostmarkServer) -> None:

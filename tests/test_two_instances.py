@@ -192,7 +192,7 @@ def test_a_network_that_is_cut_either_way_or_too_slow_is_three_misses_and_recove
     assert hetzner.states(1) == ["alive"]
     assert [subject for subject, _ in hetzner.mails()] == [
         "[PoM hetzner] peer astra missing for 3 min",
-        "[PoM hetzner] peer astra alive again after 2 min",
+        "[PoM hetzner] peer astra alive again after 1 min",
     ]
 
 

@@ -9,6 +9,8 @@ from pom_cli.toml.mailbox import Mailbox, mailbox
 
 _LONG = 60  # characters that still go on one line with a header's name, or an address
 
+_REFERENCES = 8  # incidents that one mail refers to: the header stays well below the 998 characters of a line
+
 
 def letter(mail: Mail, sender: str, now: datetime) -> bytes:
     """Lines that end in CRLF, the last one too; all ASCII but for local parts of addresses beyond it (RFC 6532).
@@ -29,11 +31,22 @@ def letter(mail: Mail, sender: str, now: datetime) -> bytes:
         "Date": format_datetime(now),
         # The same for every try, so that a mail that arrives twice is seen once.
         "Message-ID": f"<pom-{re.sub('[^A-Za-z0-9]', '-', mail.id)}@{origin.domain}>",
+        **threading(mail),
         "Auto-Submitted": "auto-generated",  # RFC 3834: nobody's holiday notice shall answer
     }
     content = EmailMessage(policy.SMTP.clone(cte_type="7bit"))
     content.set_content(printable(mail.body) + "\n")
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + content.as_bytes()
+
+
+def threading(mail: Mail) -> dict[str, str]:
+    """The headers that make one thread of all mails about an incident (RFC 5322, 3.6.4).
+
+    A mail about several incidents refers to each, so that each goes on in that thread. No mail has such an id: readers
+    group by what mails refer to alike.
+    """
+    ids = [f"<incident-{re.sub('[^A-Za-z0-9-]', '-', incident)}@pom.invalid>" for incident in mail.thread.split()]
+    return {"References": " ".join(ids[:_REFERENCES]), "In-Reply-To": ids[0]} if ids else {}
 
 
 def _written(box: Mailbox) -> str:

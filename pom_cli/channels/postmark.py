@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.channels.letter import threading
 from pom_cli.channels.request import Answer, Request, Unanswered, ask, open_session
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail, Outcome
@@ -147,7 +148,7 @@ def _post(batch: Sequence[Mail], line: _Line) -> list[Any] | _Fault:
 
 
 def _message(mail: Mail, line: _Line) -> dict[str, Any]:
-    return {
+    message = {
         "From": line.sender,
         "To": mail.recipient,
         "Subject": mail.subject,
@@ -157,6 +158,8 @@ def _message(mail: Mail, line: _Line) -> dict[str, Any]:
         "TrackLinks": "None",
         "Metadata": {ID_KEY: mail.id},
     }
+    headers = [{"Name": name, "Value": value} for name, value in threading(mail).items()]
+    return message | ({"Headers": headers} if headers else {})
 
 
 def _ask(method: str, path: str, params: dict[str, str], body: bytes | None, line: _Line) -> Answer | _Fault:

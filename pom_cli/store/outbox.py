@@ -90,6 +90,7 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
             unsure=bool(unsure),
             written_at=from_ms(written_at),
             tried=attempts > 1,
+            thread=thread(db, message),
         )
         claimed.setdefault(channel, []).append(mail)
     return claimed
@@ -97,6 +98,16 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
 
 def _ms(span: timedelta) -> int:
     return round(span.total_seconds() * 1000)
+
+
+def thread(db: sqlite3.Connection, message: str) -> str:
+    """The incidents that a message is about, each with its beginning: a number alone returns with a new database."""
+    found = db.execute(
+        "SELECT DISTINCT incidents.id, started_at FROM notices JOIN incidents ON incidents.id = notices.incident"
+        " WHERE message = ? ORDER BY incidents.id",
+        (message,),
+    )
+    return " ".join(f"{incident}-{started_at}" for incident, started_at in found)
 
 
 def mail_id(message: str, row_id: int) -> str:

@@ -48,17 +48,35 @@ def test_a_second_try_has_the_same_message_id() -> None:
     assert first["Message-ID"] == second["Message-ID"]
 
 
+def test_mails_about_one_incident_refer_to_the_same_thread() -> None:
+    alone, several = (
+        read(letter(Mail(number, "ops@example.com", "s", "b", thread=thread), "pom@example.com", NOW))
+        for number, thread in (("0f8c-1", "7-1732430415000"), ("0f8c-2", "7-1732430415000 9-1732430475000"))
+    )
+    first, second = "<incident-7-1732430415000@pom.invalid>", "<incident-9-1732430475000@pom.invalid>"
+    assert (alone["References"], alone["In-Reply-To"]) == (first, first)
+    assert (several["References"].split(), several["In-Reply-To"]) == ([first, second], first)
+
+
+def test_a_mail_about_a_hundred_incidents_has_no_endless_header() -> None:
+    thread = " ".join(f"{number}-1732430415000" for number in range(100))
+    text = letter(Mail("0f8c-1", "ops@example.com", "s", "b", thread=thread), "pom@example.com", NOW)
+    assert max(map(len, text.split(b"\r\n"))) <= 998
+    assert len(read(text)["References"].split()) == 8
+
+
 @given(st.text(max_size=300), st.text(max_size=600), st.text(max_size=40))
 def test_no_text_can_add_a_header_or_a_line_that_a_server_would_take_for_more(
     subject: str, body: str, mail_id: str
 ) -> None:
-    text = letter(Mail(mail_id, "ops@example.com", subject, body), "pom@example.com", NOW)
+    text = letter(Mail(mail_id, "ops@example.com", subject, body, thread=mail_id), "pom@example.com", NOW)
     assert text.isascii()
     assert text.endswith(b"\r\n")
     assert b"\n" not in text.replace(b"\r\n", b"") and b"\r" not in text.replace(b"\r\n", b"")
     assert max(map(len, text.split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
     message = read(text)
-    assert sorted(message.keys()) == sorted(HEADERS + CONTENT)
+    threaded = ("References", "In-Reply-To") if mail_id.split() else ()
+    assert sorted(message.keys()) == sorted((*HEADERS, *CONTENT, *threaded))
     assert content(message) == printable(body) + "\n"
     assert str(message["Subject"] or "") == clean(subject, 500)
 

@@ -78,6 +78,15 @@ def test_a_mail_arrives_as_it_was_written_with_its_id_and_without_tracking(serve
     }
 
 
+def test_a_mail_refers_to_its_incident(server: PostmarkServer) -> None:
+    send(server, replace(mail(), thread="7-1732430415000"))
+    first = "<incident-7-1732430415000@pom.invalid>"
+    assert server.accepted[0]["Headers"] == [
+        {"Name": "References", "Value": first},
+        {"Name": "In-Reply-To", "Value": first},
+    ]
+
+
 def test_an_inactive_recipient_is_given_up_and_the_others_are_not(server: PostmarkServer) -> None:
     server.inactive = {"ops2@example.com"}
     first, second, third = send(server, *mails(3))

@@ -25,6 +25,7 @@ from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, drip, endl
 from pom_cli import store
 from pom_cli.mesh import answer as peer_answer
 from pom_cli.mesh import heartbeat
+from pom_cli.messages.wording import when
 from pom_cli.model import Silence
 from pom_cli.report import overview
 from pom_cli.store.spare import Database
@@ -64,7 +65,7 @@ def test_a_peer_that_falls_silent_is_told_of_at_the_third_miss_and_its_return_at
     assert subject == "[PoM hetzner] peer astra missing for 3 min"
     assert recovered == "[PoM hetzner] peer astra alive again after 4 min"
     assert "no answer to 3 heartbeats: connection closed without an answer" in " ".join(body.split())
-    assert f"Last good: {utc(seen)}" in body
+    assert f"Last good: {when(seen)}" in body
     for step in (
         "ssh max@192.0.2.7",
         "systemctl status pom",
