@@ -6,7 +6,7 @@ Looking and asking the witnesses come first, then one short transaction with no 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.jobs import Job, Look, Lost, judge
 from pom_cli.mesh import vantage
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State
-from pom_cli.store import crashes, results
+from pom_cli.store import alerts, crashes, results
 from pom_cli.store import peers as peer_rows
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.recording import Recording, recorded
@@ -54,6 +54,7 @@ class Report:
     held: tuple[str, ...] = ()  # what is wrong and was not spoken of, with what keeps it quiet
 
 
+_HOUR = timedelta(hours=1)  # in which a third outage is called that
 Glance = tuple[Look, list[Finding]]
 
 
@@ -263,4 +264,7 @@ def _seen(
         "last_good": good,
         "views": vantage.words(network, first.key.target, alert),
         "network": network.proof,
+        "outages": alerts.begun_since(db, first.key.target, alert, now - timedelta(hours=1))
+        if alert == "health"
+        else 0,
     }

@@ -79,10 +79,16 @@ def test_an_outage_and_its_end_are_two_mails_with_the_runbooks_words(
     assert scene.rows("SELECT state, provider_id IS NOT NULL FROM outbox") == [("delivered", 1)] * 2
 
 
-def test_each_outage_is_a_thread_of_its_own(scene: Scene, web: WebServer, postmark: PostmarkServer) -> None:
+def test_each_outage_is_a_thread_of_its_own_and_the_third_in_an_hour_is_called_that(
+    scene: Scene, web: WebServer, postmark: PostmarkServer
+) -> None:
     for status in (200, 500, 200, 500, 200):
         web.on("/", answer(status))
         scene.run("10m")
+    assert "outage in an hour" not in postmark.accepted[-2]["TextBody"]
+    web.on("/", answer(500))
+    scene.run("10m")
+    assert "This is the third outage in an hour.\n" in postmark.accepted[-1]["TextBody"]
     threads = [str(mail["Headers"]) for mail in postmark.accepted]
     assert threads[0] == threads[1] != threads[2] == threads[3]
 

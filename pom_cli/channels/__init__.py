@@ -4,7 +4,7 @@ A channel's module has
 
 - `Settings`: frozen, from its table under `[alerts]`
 - `parse(table)`: the Settings; mistakes are noted in the table
-- `SECRET`: the environment variable that holds its secret, "" for none
+- `SECRET`: the environment variable with its secret, "" for none
 - `recipients(settings, to)`: the rows that one message becomes: an address each, or one fixed name
 - `send(mails, settings, sender, secret, timeout)`: one Outcome for each mail, whatever happens; `timeout` in
   seconds, for everything. It raises nothing for the network's faults; a bug of ours may raise, and the rows then stay.

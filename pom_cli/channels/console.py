@@ -25,7 +25,7 @@ def parse(table: Table) -> Settings:
 
 
 def recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
-    """One row, whoever else is told."""
+    """One row, however many recipients there are."""
     return ("console",)
 
 

@@ -64,7 +64,7 @@ def ask(session: "requests.Session", request: Request, deadline: Deadline) -> An
 
     requests' timeout holds for each read alone and not for the name's resolution: hence the thread, a daemon because
     a pool's would be waited for at exit. One that is abandoned may yet send (a name that resolves late), so that its
-    request is never mistaken for "not sent".
+    request never counts as "not sent".
     """
     try:
         left = deadline.remaining()

@@ -93,7 +93,7 @@ def view(
             lines.append(f"{name}: does not watch it")
         else:
             lines.append(f"{name}: {_words(sight, answer, status, fresh, well)}")
-            seen += [_status(sight)] if _is_fresh(sight, answer, fresh) else []
+            seen += [_status(sight)] if _is_fresh(sight, answer, fresh, well) else []
     known = [one for one in seen if one is not UNKNOWN]
     return View(tuple(lines), bool(known) and all(one is OPERATIONAL for one in known))
 
@@ -101,18 +101,14 @@ def view(
 def _words(
     sight: "Sight", answer: "PeerAnswer", status: Status, fresh: timedelta, well: timedelta | None = None
 ) -> str:
-    """`unreachable too (40 s ago)`, `operational: perhaps our path (12 s ago)`.
-
-    What a peer saw before all was `well` here for the last time tells nothing of what came then.
-    """
+    """`unreachable too (40 s ago)`, `operational (20 s ago): perhaps our path`, or `has not looked since (…)`."""
     seen, age = _status(sight), _age(sight, answer)
-    earlier = ", when it was well here too" if seen is OPERATIONAL and age and well and age >= well else ""
-    ago = f" ({short(age)} ago{earlier})" if age is not None else ""
-    if seen is status:
-        return f"{seen} too{ago}"
-    if seen is OPERATIONAL and _is_fresh(sight, answer, fresh):
-        return f"{seen}: perhaps our path{ago}"
-    return f"{seen}{ago}"
+    if age is None:
+        return str(seen)
+    if not _is_fresh(sight, answer, fresh, well):
+        return f"has not looked since ({seen} {short(age)} ago)"
+    path = ": perhaps our path" if seen is OPERATIONAL and status is not OPERATIONAL else ""
+    return f"{seen}{' too' if seen is status else ''} ({short(age)} ago){path}"
 
 
 def _status(sight: "Sight") -> Status:
@@ -127,9 +123,10 @@ def _age(sight: "Sight", answer: "PeerAnswer") -> timedelta | None:
     return max(timedelta(0), answer.time - sight.checked_at)
 
 
-def _is_fresh(sight: "Sight", answer: "PeerAnswer", fresh: timedelta) -> bool:
+def _is_fresh(sight: "Sight", answer: "PeerAnswer", fresh: timedelta, well: timedelta | None = None) -> bool:
+    """Has the peer looked lately, and later than this instance last found the target `well`."""
     age = _age(sight, answer)
-    return age is not None and age <= fresh
+    return age is not None and age <= fresh and (well is None or age < well)
 
 
 def words(network: Network, target: str, alert: str) -> list[str]:

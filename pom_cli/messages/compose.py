@@ -99,7 +99,7 @@ def _headline(told: _Told) -> str:
 
 
 def _body(ranked: Sequence[_Told], instance: str, now: datetime, trouble: str) -> str:
-    """In full as many as fit into half the room; the worst one's steps; a line for each other; then the other steps."""
+    """Notices in full up to half the room; the worst one's steps; a line for each other; then the other steps."""
     alone, origin = len(ranked) == 1, _origin(ranked, instance)
     end = _end(ranked, "" if alone else origin, trouble)
     room = LIMIT - _NOTES - _size(end)

@@ -217,7 +217,7 @@ def _for(notice: Notice) -> str:
 
 
 def _was(notice: Notice) -> str:
-    """What operators were told before, where that was a problem too: ` (was degraded)`, or ` (changed)`."""
+    """The problem that operators knew of until now: ` (was degraded)`, or ` (changed)`."""
     if notice.reason not in ("worse", "changed"):
         return ""
     if notice.before is notice.now:

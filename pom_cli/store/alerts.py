@@ -128,6 +128,12 @@ def follow(db: sqlite3.Connection, alert: Alert | None, condition: Condition, no
     )
 
 
+def begun_since(db: sqlite3.Connection, target: str, alert: str, since: datetime) -> int:
+    """The number of incidents of this alert that began since then."""
+    counted = "SELECT count(*) FROM incidents WHERE target = ? AND alert = ? AND started_at >= ?"
+    return int(db.execute(counted, (target, alert, to_ms(since))).fetchone()[0])
+
+
 def summary(db: sqlite3.Connection, incident: int | None) -> str:
     """What an incident was at its worst; "" where it is not kept any more."""
     row = db.execute("SELECT summary FROM incidents WHERE id = ?", (incident,)).fetchone()
