@@ -25,6 +25,8 @@ OWN_ALERTS = (
     *("peer-missing", "monitoring-offline", "checks-overdue", "delivery-failed"),
     *("store-failed", "config-broken", "clock-wrong"),
 )
+# How far a pending notice is.
+WAITING, IN_FLIGHT, IN_DOUBT, UNDELIVERED, WITHDRAWN = "waiting", "in flight", "in doubt", "undelivered", "withdrawn"
 SEVERITY = {OPERATIONAL: 0, UNKNOWN: 1, DEGRADED: 2, ERROR: 3, UNREACHABLE: 4}
 
 
@@ -119,7 +121,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Announced:
-    """What operators were last told about one (target, kind of alert). `status` is None once all is well again."""
+    """The level last delivered about one (target, kind of alert). `status` is None once all is well again."""
 
     status: Status | None = None
     subjects: tuple[str, ...] = ()
@@ -129,8 +131,39 @@ class Announced:
 
 
 @dataclass(frozen=True)
+class Pending:
+    """A notice on its way to one recipient: its level, and how far it is.
+
+    `waiting` can be withdrawn; `in flight` is being sent just now; `in doubt` may have arrived; `undelivered` was given
+    up; `withdrawn` is out of date.
+    """
+
+    status: Status
+    subjects: tuple[str, ...]
+    days_left: int | None
+    at: datetime
+    progress: str
+    rows: tuple[int, ...] = ()  # of the outbox
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger: what one recipient was told of one (target, kind of alert), and what is on its way."""
+
+    told: Announced = Announced()
+    pending: Pending | None = None
+
+    @property
+    def status(self) -> Status | None:
+        """The problem that the recipient knows of once all that is on its way has arrived; None for none."""
+        if self.pending is None or self.pending.progress in (UNDELIVERED, WITHDRAWN):
+            return self.told.status
+        return None if self.pending.status is OPERATIONAL else self.pending.status
+
+
+@dataclass(frozen=True)
 class Notice:
-    """A decision to speak, with its reason: new, worse, changed, reminder, recovered."""
+    """A decision to speak, with its reason: new, worse, changed, reminder, escalated, recovered."""
 
     id: str
     target: str
@@ -173,6 +206,7 @@ class Mail:
     body: str
     payload: Mapping[str, Any] = field(default_factory=dict)  # {"instance", "notices"}, for the webhook
     unsure: bool = False
+    resend: bool = False  # in doubt for so long that it is sent even where the provider cannot be asked about it
     written_at: datetime | None = None
     tried: bool = False  # before this time
     thread: str = ""  # the incidents that it is about, the oldest first, separated by spaces: mails of one are a thread

@@ -6,28 +6,27 @@ Looking and asking the witnesses come first, then one short transaction with no 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Any
 
 from pom_cli import checks, isolation
-from pom_cli.alerting import clock, config_broken, cover
+from pom_cli.alerting import cases as judging
+from pom_cli.alerting import clock, config_broken
 from pom_cli.alerting import offline as evidence
 from pom_cli.alerting.announce import Case, settle
+from pom_cli.alerting.cases import Known
 from pom_cli.alerting.delivery import deliver
 from pom_cli.alerting.offline import Network
 from pom_cli.alerting.overdue import limit
-from pom_cli.alerting.states import advance, condition, without_network
+from pom_cli.alerting.states import advance, without_network
 from pom_cli.config import Config
-from pom_cli.config.silences import Quiet, silenced
 from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
 from pom_cli.jobs import Job, Look, Lost, judge
 from pom_cli.mesh import vantage
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State
-from pom_cli.store import alerts, crashes, results
+from pom_cli.store import crashes, results
 from pom_cli.store import peers as peer_rows
-from pom_cli.store import silences as silence_rows
 from pom_cli.store.recording import Recording, recorded
 from pom_cli.store.results import Record, Stored
 from pom_cli.store.spare import Database
@@ -54,7 +53,6 @@ class Report:
     held: tuple[str, ...] = ()  # what is wrong and was not spoken of, with what keeps it quiet
 
 
-_HOUR = timedelta(hours=1)  # in which a third outage is called that
 Glance = tuple[Look, list[Finding]]
 
 
@@ -209,24 +207,20 @@ def _cases(
     network: Network,
     now: datetime,
 ) -> list[Case]:
-    looks: dict[tuple[str, str], dict[str, Record]] = {}
-    for job, one in records:
-        looks.setdefault((job.target.name, job.kind), {})[one.key.subject] = one
-    health = {key.target: have.state for key, have in stored.items() if key.kind == "health"}
-    health |= {one.key.target: one.state for _, one in records if one.key.kind == "health"}
-    cases = (
+    """Of this run's own looks, which are newer than what is stored, and of every alert that is not settled."""
+    open_ = judging.unsettled(db)
+    wanted = {*open_, *((job.target.name, alert) for job, _ in records for alert in checks.raises(job.kind))}
+    kinds = {kind for _, alert in wanted for kind in checks.KINDS if alert in checks.raises(kind)}
+    stored = {**results.load(db, kinds - {key.kind for key in stored}), **stored}
+    states = {key: have.state for key, have in stored.items()} | {one.key: one.state for _, one in records}
+    known = Known(states, {key: have.id for key, have in stored.items()}, network)
+    health = {key.target: state for key, state in states.items() if key.kind == "health"}
+    fresh = (
         config_broken.cases(config) + _network_cases(config, records, network) + _clock_cases(db, config, health, now)
     )
-    quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
-    for (name, kind), subjects in looks.items():
-        states = {subject: one.state for subject, one in subjects.items()}
-        for alert in checks.KINDS[kind]:
-            seen = partial(_seen, db, alert, subjects, stored, network, now)
-            held = cover.held(config.targets[name], kind, alert, config.targets, health)
-            held = held or ("silence" if silenced(quiet, name, kind, now) else "")
-            held = held or vantage.held(db, config, name, alert, network, now)
-            cases.append(Case(condition(name, alert, states), held, seen))
-    return cases
+    names = {case.name for case in fresh}
+    again = [case for case in judging.own(open_, config) if case.name not in names]
+    return [*fresh, *again, *judging.of(db, config, wanted, known, now)]
 
 
 def _clock_cases(db: sqlite3.Connection, config: Config, health: Mapping[str, State], now: datetime) -> list[Case]:
@@ -239,32 +233,3 @@ def _network_cases(config: Config, records: Sequence[tuple[Job, Record]], networ
     answer = any(one.finding.answered and _of_target(job.kind) for job, one in records)
     watched = [target.name for target in config.targets.values() if "health" in target.checks]
     return [Case(one) for one in evidence.conditions(network, watched, answer)]
-
-
-def _seen(
-    db: sqlite3.Connection,
-    alert: str,
-    subjects: Mapping[str, Record],
-    stored: Mapping[Key, Stored],
-    network: Network,
-    now: datetime,
-) -> Mapping[str, Any]:
-    """What a notice tells beyond its condition: what was seen of the worst subject, of each one, and the last good."""
-    spoken = {subject: one for subject, one in subjects.items() if alert in one.state.verdicts}
-    bad = {s: one for s, one in spoken.items() if one.state.verdicts[alert].status is not OPERATIONAL} or spoken
-    if not bad:
-        return {}
-    first = bad[min(bad)]
-    have = stored.get(first.key)
-    good = results.last_good(db, have.id, now) if have and first.state.status is not OPERATIONAL else None
-    return {
-        **first.finding.detail,
-        "latency_ms": first.finding.latency_ms,
-        "subject_summaries": {subject: one.state.verdicts[alert].summary for subject, one in bad.items()},
-        "last_good": good,
-        "views": vantage.words(network, first.key.target, alert),
-        "network": network.proof,
-        "outages": alerts.begun_since(db, first.key.target, alert, now - timedelta(hours=1))
-        if alert == "health"
-        else 0,
-    }

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pom_cli import config
 from pom_cli.checks import KINDS
 from pom_cli.config import Config, show
+from pom_cli.config.alerts import Escalation, Recipients
 from pom_cli.config.targets import site_of
 from pom_cli.errors import ConfigError, UsageError
 
@@ -149,15 +150,22 @@ class TestWhatIsChecked:
     def test_what_the_tls_table_trusts_holds_for_the_others(self, tmp_path: Path) -> None:
         file = authority().write_public(tmp_path / "ca.pem")
         site = parse(SHOP + f'tls = {{ verify = false, ca_file = "{file}" }}').targets["shop"].site
-        assert (site.verify, site.ca_file, site.tls) == (False, str(file), True)
+        assert (site.verify, site.ca_file) == (False, str(file))
 
-    @pytest.mark.parametrize(
-        ("url", "tls", "watched"),
-        [("https://a.example", "", True), ("https://a.example", "tls = false", False), ("HTTPS://a.example", "", True),
-         ("http://a.example", "", False)],
-    )  # fmt: skip
-    def test_health_knows_whether_tls_speaks_of_the_certificate(self, url: str, tls: str, watched: bool) -> None:
-        assert parse(f'[targets.a]\nurl = "{url}"\n{tls}').targets["a"].site.tls is watched
+    def test_a_target_has_recipients_and_channels_of_its_own(self) -> None:
+        text = '[alerts]\nto = ["ops@example.com"]\nchannels = ["console"]\n' + SHOP
+        own = parse(f'{text}\nalerts = {{ to = ["shop@example.com"], channels = ["smtp"] }}')
+        assert own.targets["shop"].alerts == Recipients(("shop@example.com",), ("smtp",))
+        assert set(own.alerts.settings) == {"console", "smtp"}
+        assert parse(text).targets["shop"].alerts == Recipients()
+
+    def test_alerts_are_escalated_by_steps(self) -> None:
+        steps = '[{ after = "30m", to = ["a@example.com"] }, { after = "2h", to = ["b@example.com"] }]'
+        found = parse(f"[alerts]\nescalate = {steps}\n{SHOP}").alerts.escalate
+        assert found == (
+            Escalation(timedelta(minutes=30), ("a@example.com",)),
+            Escalation(timedelta(hours=2), ("b@example.com",)),
+        )
 
     @pytest.mark.parametrize(
         ("url", "place"),
@@ -233,8 +241,8 @@ MISTAKES = [
      "alerts.webhook.url: 'ftp://hooks.example.com/(hidden)' is not a URL like https://hooks.example.com/pom"),
     ("[alerts.postmark]\ntoken = 'hush'",
      "alerts.postmark.token: unknown key; secrets stand in the environment or in the env file"),
-    ("[alerts.console]", "alerts.console: unknown key; known here: channels, cooldown, from, postmark, quorum, remind, "
-     "share, smtp, to, webhook"),
+    ("[alerts.console]", "alerts.console: unknown key; known here: channels, cooldown, escalate, from, postmark, "
+     "quorum, remind, share, smtp, to, webhook"),
     ("[alerts.smtp]\nport = 65536", "alerts.smtp.port: 65536 is not a whole number from 1 to 65535"),
     ("[offline]\nwitnesses = ['1.1.1.1']", "offline.witnesses: ['1.1.1.1'] is not a list of \"host:port\""),
     ("[targets.'two words']\nurl = 'https://a.example'",
@@ -275,6 +283,12 @@ MISTAKES = [
      "targets.shop.depends_on: 'shpo' is not a target; did you mean 'shop'?"),
     ("[targets.shop]\nurl = 'https://a.example'\ndepends_on = ['shop']",
      "targets.shop.depends_on: 'shop' is not another target"),
+    ("[targets.shop]\nurl = 'https://a.example'\nalerts = { channels = ['smtp'] }",
+     'targets.shop.alerts.to: missing; it must be a list of addresses, since channels has smtp'),
+    ("[targets.shop]\nurl = 'https://a.example'\nalerts = { too = [] }",
+     "targets.shop.alerts.too: unknown key (its value: []); did you mean 'to'?"),
+    ("[alerts]\nescalate = [{ to = ['a@example.com'] }]",
+     'alerts.escalate[0].after: missing; it must be a duration like "30m"'),
     ("[peers.'a/b']\nurl = 'http://192.0.2.7'",
      f"peers.\"a/b\": 'a/b' is not a peer's name ({NAME_RULE})"),
     ("[peers.astra]", "peers.astra.url: missing; it must be the URL of the peer's API like http://192.0.2.7:9100"),

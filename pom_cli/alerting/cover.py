@@ -1,21 +1,28 @@
-"""Pure: which outage explains which alert, so that one trouble speaks once."""
+"""Pure: which outages explain which alert, so that one trouble speaks once."""
 
 from collections.abc import Mapping
 
 from pom_cli import checks
 from pom_cli.config.targets import Target, explained_by
-from pom_cli.model import State, down
+from pom_cli.model import ERROR, SEVERITY, State, down
 
 
-def held(target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]) -> str:
-    """What explains this alert and so keeps it quiet: the target's own health, or an outage of what it depends on."""
+def covers(
+    target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]
+) -> tuple[tuple[str, str], ...]:
+    """The alerts that explain this one to whoever was told of them: of the target's own health, and of what it needs.
+
+    `health` has the targets whose health the config has; what it has no more explains nothing.
+    """
     covered = checks.load(kind).COVERED
     own = health.get(target.name)
-    if own and alert in covered and covered[alert](own):
-        return "cover"
-    explained = alert in covered or alert == "health"
-    return (
-        "cover"
-        if explained and any(down(health.get(name)) for name in explained_by(target.name, targets) - {target.name})
-        else ""
-    )
+    found = [target.name] if own and alert in covered and covered[alert](own) else []
+    if alert in covered or alert == "health":
+        needed = sorted(explained_by(target.name, targets) - {target.name})
+        found += [name for name in needed if down(health.get(name))]
+    return tuple((name, which) for name in found for which in _outages(health[name]))
+
+
+def _outages(health: State) -> list[str]:
+    """The alerts in which an outage speaks: `health`, or `tls-expiry` where that is why nothing works."""
+    return [alert for alert, verdict in health.verdicts.items() if SEVERITY[verdict.status] >= SEVERITY[ERROR]]

@@ -1,24 +1,42 @@
-"""Pure: what was announced × what is now × policy → speak or be silent, each with a named reason.
+"""Pure: what one recipient was told × what is now × policy → speak or be silent, each with a named reason.
 
-Level-triggered: a decision looks only at what operators were last told and at what is so now. So what was held back by
-a cooldown, a cover, a silence or a crash is judged again by the next run, and nothing is lost.
+Level-triggered: a decision looks only at what this recipient was told, at what is on its way, and at what is so now. So
+what was held back by a cooldown, a cover, a silence or a crash is judged again by the next run, and nothing is lost.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pom_cli.frozen import dataclass
-from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Announced, Condition, Status
+from pom_cli.model import (
+    ERROR,
+    IN_DOUBT,
+    IN_FLIGHT,
+    OPERATIONAL,
+    SEVERITY,
+    UNDELIVERED,
+    UNKNOWN,
+    WITHDRAWN,
+    Announced,
+    Condition,
+    Pending,
+    Status,
+)
 from pom_cli.times import holds
 
 EXPIRY_STEPS = (7, 3, 1, 0)  # an expiry speaks again when this many days are left
-NEW, WORSE, CHANGED, REMINDER, RECOVERED = "new", "worse", "changed", "reminder", "recovered"
-SPOKEN = (NEW, WORSE, CHANGED, REMINDER, RECOVERED)
+JITTER = timedelta(seconds=30)  # a timer's beat may come so much early, but no more than a tenth of what is counted
+NEW, WORSE, CHANGED, REMINDER, ESCALATED, RECOVERED = "new", "worse", "changed", "reminder", "escalated", "recovered"
+SPOKEN = (NEW, WORSE, CHANGED, REMINDER, ESCALATED, RECOVERED)
+COOLDOWN = "cooldown"
+ON_THE_WAY = (IN_FLIGHT, IN_DOUBT)  # what may have arrived: the newer one waits until that is known
+# While the network is down no mail goes out either: when it returns one message tells start and end.
+TOLD_AFTERWARDS = ("monitoring-offline",)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`[alerts]` as far as deciding needs it. Reminders are counted from the first notice."""
+    """`[alerts]` as far as deciding needs it. Reminders are counted from the first notice that was delivered."""
 
     cooldown: timedelta
     remind: tuple[timedelta, ...]
@@ -26,7 +44,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Decision:
-    """To speak (a reason of SPOKEN) or to be silent: well, unknown, same, cooldown, or what held it."""
+    """To speak (a reason of SPOKEN) or to be silent: well, unknown, same, pending, cooldown …, or what held it."""
 
     reason: str
 
@@ -35,43 +53,83 @@ class Decision:
         return self.reason in SPOKEN
 
 
-def decide(condition: Condition, announced: Announced, policy: Policy, now: datetime, held: str = "") -> Decision:
-    """Speak or not. `held` names what keeps this alert quiet for now: a cover, a silence."""
-    reason = _reason(condition, announced, policy, now)
+def decide(
+    condition: Condition,
+    told: Announced,
+    policy: Policy,
+    now: datetime,
+    held: str = "",
+    pending: Pending | None = None,
+    acked: bool = False,
+) -> Decision:
+    """Speak to this recipient or not. `held` names what keeps this alert quiet for now: a cover, a silence.
+
+    What is `pending` and no longer so is replaced: the caller withdraws it, and the decision is about what was told.
+    """
+    if condition.status is UNKNOWN:
+        return Decision("unknown")
+    if pending is not None and pending.progress != WITHDRAWN:
+        if _says(pending, condition):
+            return Decision(UNDELIVERED if pending.progress == UNDELIVERED else "pending")
+        # Of an alert that is told afterwards the newer message tells all that one in doubt does.
+        locked = (IN_FLIGHT,) if condition.alert in TOLD_AFTERWARDS else ON_THE_WAY
+        if pending.progress in locked:
+            return Decision(pending.progress)
+    reason = _reason(condition, told, policy, now, pending)
+    if acked and reason == REMINDER:
+        return Decision("acked")
     if reason not in SPOKEN:
         return Decision(reason)
     if held:
         return Decision(held)
-    if reason != RECOVERED and _cooling(announced, policy, now):
-        return Decision("cooldown")
+    if reason != RECOVERED and _cooling(told, policy, now):
+        return Decision(COOLDOWN)
     return Decision(reason)
 
 
-def _reason(condition: Condition, announced: Announced, policy: Policy, now: datetime) -> str:
-    status, told = condition.status, announced.status
-    if status is UNKNOWN:
-        return "unknown"
-    if told is None:
-        return "well" if status is OPERATIONAL else NEW
+def replaces(decision: Decision, pending: Pending | None) -> bool:
+    """Is what is pending out of date, and can it be taken back."""
+    return pending is not None and decision.reason not in ("unknown", "pending", UNDELIVERED, *ON_THE_WAY)
+
+
+def _says(pending: Pending, condition: Condition) -> bool:
+    if condition.status is OPERATIONAL:
+        return pending.status is OPERATIONAL
+    return pending.status is condition.status and pending.subjects == condition.subjects
+
+
+def _reason(condition: Condition, told: Announced, policy: Policy, now: datetime, pending: Pending | None) -> str:
+    status = condition.status
+    if told.status is None:
+        if status is not OPERATIONAL:
+            return NEW
+        return RECOVERED if pending and condition.alert in TOLD_AFTERWARDS else "well"
     if status is OPERATIONAL:
         return RECOVERED
-    if SEVERITY[status] > SEVERITY[told]:
+    if SEVERITY[status] > SEVERITY[told.status]:
         return WORSE
-    if status is not told or condition.subjects != announced.subjects:
+    if status is not told.status or condition.subjects != told.subjects:
         return CHANGED
-    return REMINDER if _reminder_due(condition, announced, policy, now) else "same"
+    return REMINDER if _reminder_due(condition, told, policy, now) else "same"
 
 
-def _cooling(announced: Announced, policy: Policy, now: datetime) -> bool:
-    last = announced.last_at
-    return last is not None and holds(last, now) and now - last < policy.cooldown
+def slack(span: timedelta) -> timedelta:
+    """How much before its end a span counts as over, for the timers' jitter."""
+    return min(JITTER, span / 10)
 
 
-def _reminder_due(condition: Condition, announced: Announced, policy: Policy, now: datetime) -> bool:
-    if condition.days_left is not None:
-        return _step(condition.days_left) < _step(announced.days_left)
-    due = last_reminder(announced.first_at or now, policy.remind, now)
-    return due is not None and announced.last_at is not None and announced.last_at < due
+def _cooling(told: Announced, policy: Policy, now: datetime) -> bool:
+    last = told.last_at
+    return last is not None and holds(last, now) and now - last < policy.cooldown - slack(policy.cooldown)
+
+
+def _reminder_due(condition: Condition, told: Announced, policy: Policy, now: datetime) -> bool:
+    """An expiry speaks at its steps while it lies ahead; once it is an error, like any other problem."""
+    if condition.days_left is not None and SEVERITY[condition.status] < SEVERITY[ERROR]:
+        return _step(condition.days_left) < _step(told.days_left)
+    early = slack(policy.remind[0]) if policy.remind else timedelta()
+    due = last_reminder(told.first_at or now, policy.remind, now + early)
+    return due is not None and told.last_at is not None and told.last_at + early < due
 
 
 def _step(days_left: int | None) -> int:
@@ -89,19 +147,26 @@ def last_reminder(first_at: datetime, remind: tuple[timedelta, ...], now: dateti
     return first_at + (passed[-1] if elapsed < last else elapsed // last * last)
 
 
-def announce(condition: Condition, announced: Announced, decision: Decision, now: datetime) -> Announced:
-    """What operators have been told once this decision is carried out."""
+def coming(pending: Pending) -> Announced:
+    """What a recipient has been told once this has arrived."""
+    if pending.status is OPERATIONAL:
+        return Announced(last_at=pending.at)
+    return Announced(pending.status, pending.subjects, pending.days_left, pending.at, pending.at)
+
+
+def announce(condition: Condition, told: Announced, decision: Decision, now: datetime) -> Announced:
+    """What this recipient has been told once this decision is carried out."""
     if not decision.speak:
-        return _dated(announced, now)
+        return _dated(told, now)
     if decision.reason == RECOVERED:
         return Announced(last_at=now)
-    told: Status = condition.status
+    status: Status = condition.status
     return replace(
-        announced,
-        status=told,
+        told,
+        status=status,
         subjects=condition.subjects,
         days_left=condition.days_left,
-        first_at=_dated(announced, now).first_at if announced.status else now,
+        first_at=_dated(told, now).first_at if told.status else now,
         last_at=now,
     )
 

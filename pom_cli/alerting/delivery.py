@@ -7,6 +7,8 @@ from functools import partial
 
 from pom_cli.alerting import outbox
 from pom_cli.alerting.announce import Case, settle
+from pom_cli.alerting.cases import judge_again
+from pom_cli.alerting.decide import ON_THE_WAY
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, Notice
@@ -24,13 +26,15 @@ class Delivery:
 
 
 def deliver(config: Config, database: Database, clock: Callable[[], datetime], console: str) -> Delivery:
-    """Drain the outbox; where a permanent fault keeps someone from being reached, tell the others of it."""
+    """Drain the outbox; tell what waited for mail in flight to end, and where a fault keeps someone from being reached.
+
+    What else is open was judged by this run before.
+    """
     drained = outbox.drain(database, config, clock, console)
-    notices = database.write(partial(_tell_of_failure, config=config, now=clock()))
+    notices = database.write(partial(_afterwards, config=config, now=clock()))
     if notices:
-        drained = outbox.Report(
-            drained.delivered, drained.faults + outbox.drain(database, config, clock, console).faults
-        )
+        again = outbox.drain(database, config, clock, console)
+        drained = outbox.Report(drained.delivered + again.delivered, drained.faults + again.faults)
     problem = database.read(partial(outbox.delivery_condition, config=config))
     owed = database.read(partial(outbox.undelivered, config=config))
     faults = drained.faults
@@ -41,9 +45,10 @@ def deliver(config: Config, database: Database, clock: Callable[[], datetime], c
     return Delivery(notices, len(owed), faults)
 
 
-def _tell_of_failure(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:
+def _afterwards(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:
     problem = outbox.delivery_condition(db, config)
-    known = alert_rows.one(db, "", problem.alert)
-    if problem.status is OPERATIONAL and not known:
-        return []
-    return settle(db, [Case(problem)], config, now, but=problem.subjects)
+    known = alert_rows.load(db)
+    cases = [Case(problem)] if problem.status is not OPERATIONAL or ("", problem.alert) in known else []
+    if any(alert.held in ON_THE_WAY for alert in known.values()):
+        cases += [case for case in judge_again(db, config, now) if case.name != ("", problem.alert)]
+    return settle(db, cases, config, now)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pom_cli import channels
+from pom_cli.alerting import audience
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, Condition, Mail, Outcome
+from pom_cli.store import ledger
 from pom_cli.store import outbox as rows
 from pom_cli.text import clean, listed
 
@@ -34,11 +36,9 @@ class Report:
 def drain(database: "Database", config: Config, clock: Clock, console: str = "stdout") -> Report:
     """Deliver what is due, each row through its channel, and on to the next channel after a permanent fault."""
     delivered, faults = 0, []
-    for name in config.alerts.channels:
-        changed = partial(rows.retry_changed, now=clock(), channel=name, credentials=fingerprint(name, config))
-        database.write(changed)
+    database.write(partial(_wake, config=config, now=clock()))
     # A row can move once to each further channel, and one that waited is tried again once its channel works.
-    for _ in range(len(config.alerts.channels) + 2):
+    for _ in range(len(config.alerts.settings) + 2):
         lease = uuid4().hex
         claimed = database.write(partial(rows.claim, lease=lease, now=clock()))
         if not claimed:
@@ -52,19 +52,28 @@ def drain(database: "Database", config: Config, clock: Clock, console: str = "st
     return Report(delivered, tuple(faults))
 
 
+def _wake(db: sqlite3.Connection, config: Config, now: datetime) -> None:
+    """Take back what is for nobody of today's config, and queue again what was given up and is worth another try."""
+    ledger.withdraw_strangers(db, sorted(audience.everyone(config)))
+    for name in config.alerts.settings:
+        rows.retry_changed(db, now, name, fingerprint(name, config))
+    rows.retry_due(db, now, list(config.alerts.settings))
+
+
 def fingerprint(name: str, config: Config) -> str:
-    """Tells one set of a channel's settings and secret from another without holding either."""
+    """Tells one way of reaching people from another, by all that the config says of it, without holding a secret."""
     from hashlib import sha256
 
     secret = config.secrets.get(channels.load(name).SECRET)
-    parts = (name, repr(config.alerts.settings.get(name)), config.alerts.sender, secret)
+    alerts = config.alerts
+    parts = (name, repr(alerts.settings.get(name)), alerts.sender, secret, *alerts.channels, "to", *alerts.to)
     return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _send(name: str, mails: Sequence[Mail], config: Config, console: str, now: datetime) -> tuple[list[Outcome], str]:
     """One Outcome for each mail, and what is wrong with our own code, if anything."""
     alerts = config.alerts
-    if name not in alerts.channels:
+    if name not in alerts.settings:
         return [Outcome(m.id, error=f"{name} is no longer among the channels", permanent=True) for m in mails], ""
     channel = channels.load(name)
     secret = config.secrets.get(channel.SECRET)
@@ -99,15 +108,27 @@ def _settle(
         rows.hasten(db, channel, now)
     for mail, outcome in zip(mails, outcomes, strict=True):
         row, error = rows.row_id(mail.id), outcome.error or ""
+        following = _next(channel, _chain(mail, config))
         if outcome.provider_id is not None:
             rows.delivered(db, row, lease, outcome.provider_id, now)
+            rows.retry_reached(db, now, channel, mail.recipient)
         elif not outcome.permanent:
-            rows.postponed(db, row, lease, error, outcome.unsure, now, outcome.retry_after_s or 0)
-        else:
-            following = _next(channel, config.alerts.channels)
-            state = rows.MOVED if following else rows.GIVEN_UP
-            if rows.failed(db, row, lease, state, error, fingerprint(channel, config)) and following:
+            late = rows.postponed(db, mail, lease, error, outcome.unsure, now, outcome.retry_after_s or 0)
+            if late and following:
                 _pass_on(db, mail, following, config, now)
+        else:
+            state = rows.MOVED if following else rows.GIVEN_UP
+            if rows.failed(db, row, lease, state, error, fingerprint(channel, config), now) and following:
+                _pass_on(db, mail, following, config, now)
+
+
+def _target(mail: Mail) -> str:
+    """Whose alerts a message tells of: all its targets go out by the same channels."""
+    return next((str(one["target"]) for one in mail.payload.get("notices") or ()), "")
+
+
+def _chain(mail: Mail, config: Config) -> Sequence[str]:
+    return audience.chain(config, _target(mail))
 
 
 def _next(channel: str, names: Sequence[str]) -> str:
@@ -117,16 +138,15 @@ def _next(channel: str, names: Sequence[str]) -> str:
 
 
 def _pass_on(db: sqlite3.Connection, mail: Mail, channel: str, config: Config, now: datetime) -> None:
-    to = (mail.recipient,) if "@" in mail.recipient else config.alerts.to
-    recipients = channels.load(channel).recipients(config.alerts.settings[channel], to)
+    addresses = (mail.recipient,) if "@" in mail.recipient else audience.to(config, _target(mail))
+    recipients = audience.recipients(config, channel, addresses)
     rows.enqueue(db, mail.id.rpartition("-")[0], channel, recipients, now)
 
 
-def enqueue(db: sqlite3.Connection, message: str, config: Config, now: datetime, but: Sequence[str] = ()) -> int:
-    """Rows for this message on the first channel that reaches anybody outside `but`; gives their number."""
+def enqueue(db: sqlite3.Connection, message: str, config: Config, now: datetime) -> int:
+    """Rows for a message that is about no target, on the first channel that reaches anybody; returns their number."""
     for name in config.alerts.channels:
-        everyone = channels.load(name).recipients(config.alerts.settings[name], config.alerts.to)
-        recipients = [one for one in everyone if one not in but]
+        recipients = audience.recipients(config, name, config.alerts.to)
         if recipients:
             rows.enqueue(db, message, name, recipients, now)
             return len(recipients)
@@ -138,12 +158,11 @@ def delivery_condition(db: sqlite3.Connection, config: Config) -> Condition:
 
     What failed with other credentials than those of today says nothing of today.
     """
-    alerts = config.alerts
-    reached = {name: channels.load(name).recipients(alerts.settings[name], alerts.to) for name in alerts.channels}
+    known = audience.everyone(config)
     found = [
         (channel, recipient, error)
         for channel, recipient, error, credentials in rows.newest_faults(db)
-        if recipient in reached.get(channel, ()) and credentials == fingerprint(channel, config)
+        if recipient in known and channel in config.alerts.settings and credentials == fingerprint(channel, config)
     ]
     return Condition(
         target="",
@@ -156,10 +175,6 @@ def delivery_condition(db: sqlite3.Connection, config: Config) -> Condition:
 
 
 def undelivered(db: sqlite3.Connection, config: Config) -> list[rows.Row]:
-    """The rows that are still owed: queued ones, and those given up for a recipient that is still configured."""
-    named = {*config.alerts.to, *config.alerts.channels}
-    return [
-        row
-        for row in rows.waiting(db)
-        if row.state == rows.QUEUED or (row.state == rows.GIVEN_UP and row.recipient in named)
-    ]
+    """The rows that are still owed to somebody whom the config has: queued ones, and those given up."""
+    known = audience.everyone(config)
+    return [row for row in rows.waiting(db) if row.recipient in known]

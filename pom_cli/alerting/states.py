@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from pom_cli.checks import KINDS
 from pom_cli.messages.procedures import plural
-from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Condition, Finding, State, Verdict, worst
+from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Condition, Finding, Key, State, Verdict, worst
 from pom_cli.text import listed
 from pom_cli.times import holds
 
@@ -64,11 +65,17 @@ def without_network(finding: Finding, why: str) -> Finding:
     )
 
 
-def condition(target: str, alert: str, states: Mapping[str, State]) -> Condition:
-    """What is so about this alert over all subjects: the worst known verdict, and the subjects that are not well."""
-    verdicts = {subject: state.verdicts[alert] for subject, state in states.items() if alert in state.verdicts}
-    bad = {subject: verdict for subject, verdict in verdicts.items() if verdict.status is not OPERATIONAL}
-    status = worst(verdict.status for verdict in verdicts.values())
+def condition(target: str, alert: str, states: Mapping[Key, State]) -> Condition:
+    """What is so about this alert over all that has a verdict on it: the worst one, and the subjects that are not well.
+
+    Another kind of check that came upon it has a say only where it saw worse than the alert's own kind.
+    """
+    every = {key: state.verdicts[alert] for key, state in states.items()}
+    status = worst(verdict.status for verdict in every.values())
+    own = {key: verdict for key, verdict in every.items() if alert in KINDS[key.kind]}
+    enough = bool(own) and worst(verdict.status for verdict in own.values()) is status
+    verdicts = own if enough else {key: verdict for key, verdict in every.items() if verdict.status is status}
+    bad = {key: verdict for key, verdict in verdicts.items() if verdict.status is not OPERATIONAL}
     listed_too = {name for verdict in bad.values() for name in verdict.subjects}
     days = [verdict.days_left for verdict in (bad or verdicts).values() if verdict.days_left is not None]
     return Condition(
@@ -76,15 +83,15 @@ def condition(target: str, alert: str, states: Mapping[str, State]) -> Condition
         alert=alert,
         status=status,
         summary=_summary(bad or verdicts, len(verdicts), plural(alert)),
-        subjects=tuple(sorted(listed_too | {subject for subject in bad if subject})),
+        subjects=tuple(sorted(listed_too | ({key.subject for key in bad if key in own} - {""}))),
         days_left=min(days, default=None),
     )
 
 
-def _summary(verdicts: Mapping[str, Verdict], total: int, nouns: str) -> str:
-    ranked = sorted(verdicts.items(), key=lambda item: (-SEVERITY[item[1].status], item[0]))
+def _summary(verdicts: Mapping[Key, Verdict], total: int, nouns: str) -> str:
+    ranked = sorted(verdicts.items(), key=lambda item: (-SEVERITY[item[1].status], item[0].subject))
     if total <= 1 or not ranked:
         return "".join(verdict.summary for _, verdict in ranked)
     if all(verdict.status is OPERATIONAL for _, verdict in ranked):
         return f"all {total} {nouns} OK"
-    return f"{len(ranked)} of {total}: " + listed(f"{subject}: {verdict.summary}" for subject, verdict in ranked)
+    return f"{len(ranked)} of {total}: " + listed(f"{key.subject}: {verdict.summary}" for key, verdict in ranked)

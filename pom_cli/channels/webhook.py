@@ -46,7 +46,7 @@ def send(mails: Sequence[Mail], settings: Settings, sender: str, secret: str, ti
     """POST each mail's payload; any 2xx is delivered. `timeout` in seconds, for all of them together.
 
     408, 425, 429, 5xx and faults of the network pass; any other answer is permanent, redirects included: following
-    one would hand the token to any host that is named there. The Idempotency-Key lets the endpoint drop a repeated message.
+    one would hand the token to any host that is named there. The Idempotency-Key lets the endpoint drop a repeat.
     """
     if not settings.url:
         return [Outcome(mail.id, error="webhook: no url is configured", permanent=True) for mail in mails]

@@ -39,6 +39,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "port": ("port",),
     "tests": ("test-failed", "test-stale"),
 }
+# What else a kind may come upon: an expired certificate is `tls-expiry`, wherever it is seen first.
+COMES_UPON: Mapping[str, tuple[str, ...]] = dict.fromkeys(("health", "routes", "cors"), ("tls-expiry",))
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,6 @@ class Site:
     interval: timedelta
     verify: bool = True
     ca_file: str | None = None
-    tls: bool = False  # the tls kind watches it, and tells when its certificate has expired
     resolvers: tuple[str, ...] = ()
     data_dir: str = ""
 
@@ -100,6 +101,11 @@ def load(kind: str) -> Kind:
 def kind_of(alert: str) -> str:
     """The kind of check that raises this kind of alert; "" for alerts about PoM itself."""
     return next((kind for kind, alerts in KINDS.items() if alert in alerts), "")
+
+
+def raises(kind: str) -> tuple[str, ...]:
+    """The kinds of alert that findings of this kind may have a verdict on."""
+    return KINDS[kind] + COMES_UPON.get(kind, ())
 
 
 def alert_names() -> tuple[str, ...]:

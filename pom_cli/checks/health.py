@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import Site, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
 from pom_cli.checks.expect import Expected
-from pom_cli.checks.outcome import Outcome, asks_patience, figures, status_of, summarize, where, without_query
+from pom_cli.checks.outcome import (
+    Outcome,
+    asks_patience,
+    figures,
+    status_of,
+    summarize,
+    verdicts,
+    where,
+    without_query,
+)
 from pom_cli.checks.steps import (
     CERTIFICATE_FAULT,
     LOGS,
@@ -131,10 +140,9 @@ def adhoc(site: Site) -> bool:
 
 def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `health` table."""
-    url = http_settings.url(table, site)
     return Settings(
-        url=url,
-        client=http_settings.client(table, site, url, http_settings.headers(table)),
+        url=http_settings.url(table, site),
+        client=http_settings.client(table, site, http_settings.headers(table)),
         expected=expect.parse(table),
         drift=_drift(table),
     )
@@ -206,14 +214,13 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
 def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
     certificate = _certificate(fault, seen.names)
     summary = _misnamed(settings.url, certificate) or summarize(seen.outcome, seen.mismatch, settings.expected)
-    silent = Verdict(UNKNOWN, summary)
     return Finding(
         subject="",
         status=fault.status,
         summary=summary,
         verdicts={
-            "health": silent if settings.client.leaves(fault) else Verdict(fault.status, summary),
-            "latency-drift": silent,
+            **verdicts("health", fault, fault.status, summary),
+            "latency-drift": Verdict(UNKNOWN, summary),
         },
         detail={**where(fault), **certificate, "url": without_query(settings.url), "attempts": seen.attempts},
         answered=fault.blame == "certificate",
@@ -248,7 +255,7 @@ def _answered(answer: "Answer", seen: Seen, expected: Expected) -> Finding:
         subject="",
         status=status,
         summary=summary,
-        verdicts={"health": Verdict(status, summary), "latency-drift": Verdict(UNKNOWN, summary)},
+        verdicts={**verdicts("health", answer, status, summary), "latency-drift": Verdict(UNKNOWN, summary)},
         latency_ms=round(answer.total_ms),
         detail=detail,
     )

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
-from pom_cli.idn import to_ascii
 from pom_cli.net.client import Client
 from pom_cli.text import clean
 from pom_cli.toml.address import http_url
@@ -32,23 +31,14 @@ def on_site(path: Any, site: Site) -> str:
     return http_url(f"{parts.scheme}://{parts.netloc}{path}")
 
 
-def is_at(url: str, site: Site) -> bool:
-    """Does this URL lead to the site's own host and port?"""
-    from pom_cli.net.exchange import DEFAULT_PORTS
-
-    parts = urlsplit(url)
-    return (to_ascii(parts.hostname or ""), parts.port or DEFAULT_PORTS[parts.scheme]) == (site.host, site.port)
-
-
-def client(table: Table, site: Site, url: str, headers: Mapping[str, str] | None = None) -> Client:
-    """How a check asks this URL, from the check's table."""
+def client(table: Table, site: Site, headers: Mapping[str, str] | None = None) -> Client:
+    """How a check asks, from the check's table."""
     return Client(
         timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
         attempts=table.integer("attempts", 2, 1, 10),
         headers=headers or {},
         verify=site.verify,
         ca_file=site.ca_file,
-        tls_tells=site.tls and is_at(url, site),
     )
 
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pom_cli.checks.expect import Expected
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status
-from pom_cli.net.faults import Fault
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status, Verdict
+from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.net.redirects import DOWNGRADED
 from pom_cli.text import clean
 
@@ -59,6 +59,16 @@ def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str
     if trouble:
         return f"{outcome.status}, but {trouble}"
     return f"{phrase(outcome)}, {DOWNGRADED}" if outcome.downgraded else phrase(outcome)
+
+
+def verdicts(alert: str, outcome: Outcome, status: Status, summary: str) -> dict[str, Verdict]:
+    """On this kind of alert, and on `tls-expiry`: an expired certificate speaks only as that, whoever comes upon it."""
+    if not isinstance(outcome, Fault):
+        return {alert: Verdict(status, summary), "tls-expiry": Verdict(OPERATIONAL, "certificate has not expired")}
+    if outcome.reason != EXPIRED:
+        return {alert: Verdict(status, summary)}
+    where_ = (outcome.at,) if outcome.at else ()
+    return {alert: Verdict(UNKNOWN, summary), "tls-expiry": Verdict(ERROR, summary, subjects=where_)}
 
 
 def told(fault: Fault) -> str:

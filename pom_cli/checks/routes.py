@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
 from pom_cli.checks.http_settings import client, headers, on_site
-from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told, where, without_query
+from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told, verdicts, where, without_query
 from pom_cli.checks.steps import LOGS, Section, Step
 from pom_cli.frozen import dataclass
-from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, Verdict, down
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, down
 from pom_cli.net.client import Client
 from pom_cli.net.faults import Fault
 from pom_cli.net.lanes import longest
@@ -91,7 +91,7 @@ def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `routes` table."""
     parts = urlsplit(site.url)
     root = f"{parts.scheme}://{parts.netloc}"
-    return Settings(root, _routes(table, site), client(table, site, root, headers(table)))
+    return Settings(root, _routes(table, site), client(table, site, headers(table)))
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:
@@ -136,12 +136,11 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
     status, summary = status_of(outcome, route), summarize(outcome, route, settings.root)
     detail: dict[str, Any] = {"url": without_query(settings.root + route.path), "attempts": seen.attempts}
     if isinstance(outcome, Fault):
-        told_elsewhere = settings.client.leaves(outcome)
         return Finding(
             subject=route.path,
             status=status,
             summary=summary,
-            verdicts={"route": Verdict(UNKNOWN if told_elsewhere else status, summary)},
+            verdicts=verdicts("route", outcome, status, summary),
             detail={**where(outcome), **detail},
             answered=outcome.blame == "certificate",
         )
@@ -149,7 +148,7 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
         subject=route.path,
         status=status,
         summary=summary,
-        verdicts={"route": Verdict(status, summary)},
+        verdicts=verdicts("route", outcome, status, summary),
         latency_ms=round(outcome.total_ms),
         detail={"http_status": outcome.status, "address": outcome.address, **detail},
     )

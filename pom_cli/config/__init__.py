@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pom_cli.checks import KINDS
 from pom_cli.config import alerts as audience
 from pom_cli.config import instance, page, runbook, targets
-from pom_cli.config.alerts import Alerts
+from pom_cli.config.alerts import Alerts, Recipients
 from pom_cli.config.instance import NAME, NAME_RULE
 from pom_cli.config.instance import Instance as Instance
 from pom_cli.config.page import Page
@@ -113,9 +113,10 @@ def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
     own = instance.read(top.table("instance"), path, environ)
     serve = _serve(top.table("serve"))
     warnings: list[str] = []
-    alerts = audience.read(top.table("alerts"), known, warnings)
     offline = top.table("offline")
     found = targets.read(top.table("targets"), own, warnings)
+    alerts = audience.read(top.table("alerts"), known, warnings, [target.alerts for target in found.values()])
+    _check_recipients(found, alerts, top)
     peers = _peers(top.table("peers"))
     if not found and not peers and not top.problems:
         top.problems.append(f'{path}: nothing to watch; add a target: [targets.shop] and url = "https://example.com"')
@@ -134,6 +135,16 @@ def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
         warnings=tuple(warnings),
         effective=top.effective,
     )
+
+
+def _check_recipients(found: Mapping[str, Target], alerts: Alerts, top: Table) -> None:
+    """Mail needs somebody to go to."""
+    for name, target in found.items():
+        own, to = target.alerts, alerts.to if target.alerts.to is None else target.alerts.to
+        mailed = [one for one in own.channels or alerts.channels if one in ("postmark", "smtp")]
+        if own != Recipients() and mailed and not to:
+            wanted = f"a list of addresses, since channels has {mailed[0]}"
+            top.problems.append(f"targets.{name}.alerts.to: missing; it must be {wanted}")
 
 
 def _silences(top: Table, names: list[str]) -> tuple["Window", ...]:

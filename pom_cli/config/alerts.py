@@ -1,6 +1,6 @@
 """The `alerts` table of the config: who is told, how often, and through which channels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +13,30 @@ from pom_cli.toml.secrets import Secrets
 from pom_cli.toml.table import Table, shown
 
 TABLES = tuple(name for name in channels.CHANNELS if name != "console")
+_ADDRESSES = 'a list of addresses like "ops@example.com"'
+_CHANNELS = "a list of " + ", ".join(channels.CHANNELS)
 _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
 
 
 @dataclass(frozen=True)
+class Recipients:
+    """A target's own `alerts`: who is told instead, by which channels; None for what `[alerts]` says."""
+
+    to: tuple[str, ...] | None = None
+    channels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """Who else is told of an alert that has lasted so long since its first notice without an ack."""
+
+    after: timedelta
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Alerts:
-    """How operators are told. `settings` is by channel, of those in use."""
+    """How operators are told. `settings` is by channel, of those in use by `[alerts]` or by a target's own."""
 
     to: tuple[str, ...]
     sender: str
@@ -28,10 +46,12 @@ class Alerts:
     quorum: bool
     share: bool
     settings: Mapping[str, Any]
+    escalate: tuple[Escalation, ...] = ()
 
 
-def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
-    to = table.items("to", (), _recipient, 'a list of addresses like "ops@example.com"')
+def read(table: Table, known: Secrets, warnings: list[str], own: Iterable[Recipients] = ()) -> Alerts:
+    """The `alerts` table; `own` are the targets' own, whose channels are set up here."""
+    to = table.items("to", (), _recipient, _ADDRESSES)
     sender = table.read(
         "from", to[0] if to else "", lambda value: str(mailbox(value)), "an address like pom@example.com"
     )
@@ -39,8 +59,9 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
     cooldown = table.duration("cooldown", timedelta(minutes=5), "5m", low="0s", high="30d")
     remind = table.read("remind", _REMIND, _rising, 'a rising list of durations like ["1h", "6h", "24h"]')
     usual = ("postmark",) if known.get("POM_POSTMARK_TOKEN") and to else ("console",)
-    names = table.items("channels", usual, _channel, "a list of " + ", ".join(channels.CHANNELS))
-    given = {name: _settings(name, table) for name in channels.CHANNELS if name in {*names, *table.data}}
+    names = table.items("channels", usual, _channel, _CHANNELS)
+    used = {*names, *(name for one in own for name in one.channels or ())}
+    given = {name: _settings(name, table) for name in channels.CHANNELS if name in {*used, *table.data}}
     alerts = Alerts(
         to=tuple(dict.fromkeys(to)),
         sender=sender,
@@ -49,7 +70,8 @@ def read(table: Table, known: Secrets, warnings: list[str]) -> Alerts:
         channels=tuple(dict.fromkeys(names)),
         quorum=table.boolean("quorum", False),
         share=table.boolean("share", True),
-        settings={name: found for name, found in given.items() if name in names},
+        settings={name: found for name, found in given.items() if name in used},
+        escalate=_escalate(table),
     )
     _check_channels(alerts, table)
     warnings += [*_silent(alerts, table, known), *_in_the_clear(alerts, table)]
@@ -67,6 +89,34 @@ def _recipient(value: Any) -> str:
     return found.address
 
 
+def recipients(target: Table) -> Recipients:
+    """The `alerts` of a target's table."""
+    target.known.add("alerts")
+    if "alerts" not in target.data:
+        return Recipients()
+    table = target.table("alerts")
+    to = table.items("to", (), _recipient, _ADDRESSES)
+    names = table.items("channels", (), _channel, _CHANNELS)
+    table.finish()
+    return Recipients(
+        tuple(dict.fromkeys(to)) if "to" in table.data else None,
+        tuple(dict.fromkeys(names)) if "channels" in table.data else None,
+    )
+
+
+def _escalate(table: Table) -> tuple[Escalation, ...]:
+    steps = []
+    for each in table.tables("escalate") if "escalate" in table.data else ():
+        for key, example in (("after", 'a duration like "30m"'), ("to", 'a list like ["second@example.com"]')):
+            if key not in each.data:
+                each.missing(key, example)
+        after = each.duration("after", timedelta(minutes=30), "30m", low="1s", high="365d")
+        steps.append(Escalation(after, each.items("to", (), _recipient, _ADDRESSES)))
+        each.finish()
+    table.known.add("escalate")
+    return tuple(steps)
+
+
 def _rising(value: Any) -> tuple[timedelta, ...]:
     steps = tuple(duration(step) for step in value) if isinstance(value, list) else None
     if steps is None or list(steps) != sorted(set(steps)) or any(step < timedelta(seconds=1) for step in steps):
@@ -82,6 +132,7 @@ def _check_channels(alerts: Alerts, table: Table) -> None:
     for name in alerts.channels:
         if name in ("postmark", "smtp") and not table.data.get("to"):
             table.missing("to", f"a list of addresses, since channels has {name!r}")
+    for name in alerts.settings:
         if name == "webhook" and not table.data.get("webhook"):
             table.table("webhook").missing("url", "a URL, since channels has 'webhook'")
 
@@ -95,7 +146,7 @@ def _silent(alerts: Alerts, table: Table, known: Secrets) -> list[str]:
         told.append(f"{table.at('channels')}: it is empty: nobody is told of anything")
     if "channels" not in table.data and alerts.to and "console" in alerts.channels:
         told.append(f"{table.at('to')}: nobody there is told of anything: POM_POSTMARK_TOKEN {absent}")
-    for name in alerts.channels:
+    for name in alerts.settings:
         secret = channels.load(name).SECRET
         needed = name == "postmark" or bool(getattr(alerts.settings[name], "username", ""))
         if needed and not known.get(secret):
@@ -106,7 +157,7 @@ def _silent(alerts: Alerts, table: Table, known: Secrets) -> list[str]:
 def _in_the_clear(alerts: Alerts, table: Table) -> list[str]:
     """Where a secret would go over a network unencrypted."""
     told = []
-    smtp, postmark = (alerts.settings.get(name) if name in alerts.channels else None for name in ("smtp", "postmark"))
+    smtp, postmark = (alerts.settings.get(name) for name in ("smtp", "postmark"))
     if smtp and smtp.exposes_password:
         told.append(
             f"{table.at('smtp')}.starttls: nothing is sent while it is false: the password would go to "

@@ -8,6 +8,7 @@ from typing import Any
 
 from pom_cli import checks
 from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site, alert_names
+from pom_cli.config.alerts import Recipients, recipients
 from pom_cli.config.instance import NAME, NAME_RULE, Instance
 from pom_cli.frozen import dataclass
 from pom_cli.times import written
@@ -55,6 +56,7 @@ class Target:
     checks: Mapping[str, Check]
     runbook: Mapping[str, Steps] = field(default_factory=dict)
     label: str = ""
+    alerts: Recipients = Recipients()
 
     @property
     def url(self) -> str:
@@ -102,6 +104,7 @@ def _target(name: str, table: Table, instance: Instance, warnings: list[str]) ->
     depends_on = table.texts("depends_on", expected="a list of targets' names")
     runbook = _runbook(table)
     label = table.line("label", name)
+    own = recipients(table)
     site = _site(name, url, interval, table.data.get("tls"), instance)
     table.known.update(KINDS)
     checked = {
@@ -109,7 +112,7 @@ def _target(name: str, table: Table, instance: Instance, warnings: list[str]) ->
     }
     found = {kind: check for kind, check in checked.items() if check}
     table.finish()
-    return Target(name, site, ops, depends_on, found, runbook, label)
+    return Target(name, site, ops, depends_on, found, runbook, label, own)
 
 
 def _runbook(table: Table) -> dict[str, Steps]:
@@ -139,7 +142,6 @@ def _site(name: str, url: str, interval: timedelta, tls: Any, instance: Instance
         interval=interval,
         verify=trust.get("verify") is not False,
         ca_file=ca_file if isinstance(ca_file, str) and ca_file else None,
-        tls=url.lower().startswith("https:") if tls is None else tls is not False,
         resolvers=instance.resolvers,
         data_dir=str(instance.data_dir),
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from pom_cli.alerting import clock, config_broken, offline, overdue
 from pom_cli.alerting.announce import Case, settle
+from pom_cli.alerting.cases import judge_again
 from pom_cli.alerting.delivery import deliver
 from pom_cli.alerting.offline import Network
 from pom_cli.alerting.overdue import Look
@@ -152,6 +153,8 @@ def record(
     cases += [Case(one) for one in offline.conditions(network, (), False)]
     wrong = clock.condition(clock.others(config, _health(db), rows.load(db), now))
     cases += [Case(wrong)] if wrong else []
+    fresh = {case.name for case in cases}
+    cases += [case for case in judge_again(db, config, now, network) if case.name not in fresh]
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),

@@ -10,24 +10,23 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pom_cli.alerting import audience
 from pom_cli.alerting import decide as alerts
 from pom_cli.alerting.decide import Policy
 from pom_cli.alerting.offline import Network, View
 from pom_cli.alerting.overdue import limit
 from pom_cli.config import Config, Target
-from pom_cli.model import OPERATIONAL, UNKNOWN, Announced, Condition, Finding, Key, Status, Verdict
-from pom_cli.store import alerts as alert_rows
+from pom_cli.model import OPERATIONAL, UNKNOWN, Condition, Entry, Finding, Key, Status, Verdict
+from pom_cli.store import ledger, results
 from pom_cli.store import peers as peer_rows
-from pom_cli.store import reading, results
 from pom_cli.store.spare import Database
-from pom_cli.times import holds, short, ticking
+from pom_cli.times import short, ticking
 
 if TYPE_CHECKING:
     from pom_cli.mesh.answer import PeerAnswer, Sight
     from pom_cli.mesh.beats import Beat
 
 ASK_S = 2.0  # seconds for all peers together
-QUORUM_RUNS = 3  # so many in a row must see what every fresh peer denies
 _ALERT = "health"
 
 
@@ -39,8 +38,8 @@ def ask(config: Config, network: Network, health: Mapping[str, Finding], databas
     bad = {name: one for name, one in verdicts.items() if one.status not in (OPERATIONAL, UNKNOWN)}
     if not config.peers or not bad:
         return network
-    told = database.write(_told)
-    spoken = [name for name, verdict in bad.items() if _speaks(config, name, verdict, told.get(name), now)]
+    book = database.read(ledger.load)
+    spoken = [name for name, one in bad.items() if _speaks(config, name, one, book.get((name, _ALERT), {}), now)]
     if not spoken:
         return network
     from pom_cli.mesh import peering
@@ -54,10 +53,6 @@ def ask(config: Config, network: Network, health: Mapping[str, Finding], databas
     return replace(network, views=views)
 
 
-def _told(db: sqlite3.Connection) -> dict[str, Announced]:
-    return {target: row.announced for (target, alert), row in alert_rows.load(db).items() if alert == _ALERT}
-
-
 def _last_well(db: sqlite3.Connection, names: Iterable[str], now: datetime) -> dict[str, timedelta]:
     """How long ago each of these targets was found well here for the last time."""
     stored = results.load(db, ("health",))
@@ -66,11 +61,13 @@ def _last_well(db: sqlite3.Connection, names: Iterable[str], now: datetime) -> d
     return {name: now - instant for name, instant in good.items() if instant}
 
 
-def _speaks(config: Config, name: str, verdict: Verdict, told: Announced | None, now: datetime) -> bool:
-    """Would this be spoken of, as far as can be told before it is stored."""
+def _speaks(config: Config, name: str, verdict: Verdict, entries: Mapping[str, Entry], now: datetime) -> bool:
+    """Would this be spoken of to anybody, as far as can be told before it is stored."""
     condition = Condition(name, _ALERT, verdict.status, verdict.summary)
     policy = Policy(config.alerts.cooldown, config.alerts.remind)
-    return alerts.decide(condition, told or Announced(), policy, now).speak
+    usual, more = audience.of(config, condition, entries, now)
+    known = [entries.get(one, Entry()) for one in [*usual, *more]]
+    return any(alerts.decide(condition, one.told, policy, now, pending=one.pending).speak for one in known)
 
 
 def view(
@@ -127,22 +124,3 @@ def _is_fresh(sight: "Sight", answer: "PeerAnswer", fresh: timedelta, well: time
     """Has the peer looked lately, and later than this instance last found the target `well`."""
     age = _age(sight, answer)
     return age is not None and age <= fresh and (well is None or age < well)
-
-
-def words(network: Network, target: str, alert: str) -> list[str]:
-    """What a notice tells of the peers' view, where it is about health."""
-    view_ = network.views.get(target) if alert == _ALERT else None
-    return list(view_.lines) if view_ else []
-
-
-def held(db: sqlite3.Connection, config: Config, target: str, alert: str, network: Network, now: datetime) -> str:
-    """`quorum` while every fresh peer denies a problem that too few runs in a row have seen, this one included."""
-    view_ = network.views.get(target)
-    if alert != _ALERT or not config.alerts.quorum or view_ is None or not view_.denied:
-        return ""
-    row = alert_rows.one(db, target, alert)
-    since = row.since if row and row.open and row.since else now
-    if not holds(since, now):
-        return ""
-    runs = reading.bad_looks(db, Key(target, "health", ""), since, QUORUM_RUNS)
-    return "quorum" if runs < QUORUM_RUNS else ""

@@ -39,7 +39,7 @@ def name(notice: Notice, known: Mapping[str, Any]) -> str:
 
 
 def block(notice: Notice, known: Mapping[str, Any], now: datetime, origin: str = "") -> str:
-    """One notice in full. `origin` is the line that says where it was seen from, "" if that is elsewhere in the mail."""
+    """One notice in full. `origin` is the line that says where it was seen from, "" if the mail has it elsewhere."""
     lines = [
         f"{name(notice, known)}: {_status(notice)}",
         *_outages(notice),

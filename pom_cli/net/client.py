@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from pom_cli.frozen import dataclass
-from pom_cli.net.faults import EXPIRED, Fault
 
 
 @dataclass(frozen=True)
@@ -17,12 +16,7 @@ class Client:
     headers: Mapping[str, str] = field(default_factory=dict)
     verify: bool = True
     ca_file: str | None = None
-    tls_tells: bool = False  # the target's tls check alerts about an expired certificate, so nobody else need
 
     def budget(self, attempt_s: float) -> float:
         """Seconds for all attempts of at most `attempt_s` seconds each."""
         return self.attempts * attempt_s + (self.attempts - 1) * self.pause_s
-
-    def leaves(self, fault: Fault) -> bool:
-        """Whether this fault is left to the tls check."""
-        return self.tls_tells and fault.reason == EXPIRED

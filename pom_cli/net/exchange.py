@@ -92,7 +92,8 @@ def open_connection(
         try:
             sock = start_tls(sock, origin.host, context, deadline)
         except NoAnswer as error:
-            raise NoAnswer(replace(error.fault, address=link.address)) from error
+            name = f"[{origin.host}]" if ":" in origin.host else origin.host.removesuffix(".")
+            raise NoAnswer(replace(error.fault, address=link.address, at=f"{name}:{origin.port}")) from error
         tls_ms = since_ms(start)
     stream = Stream(sock, deadline)
     return Connection(origin, sock, stream, link.address, link.dns_ms, link.connect_ms, tls_ms)

@@ -64,6 +64,7 @@ class Fault:
     reason: str
     blame: Blame = "target"
     address: str = field(default="", compare=False)  # where it was met; elsewhere it would be the same fault
+    at: str = field(default="", compare=False)  # whose certificate was refused: host:port, as tls names its subjects
 
     @property
     def status(self) -> Status:

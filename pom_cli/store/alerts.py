@@ -155,10 +155,11 @@ def add_notice(db: sqlite3.Connection, notice: Notice, message: str | None, inci
         json.dumps(notice.subjects, ensure_ascii=False),
         notice.summary,
         json.dumps([str(view) for view in notice.facts.get("views") or ()], ensure_ascii=False),
+        notice.days_left,
     )
     db.execute(
         "INSERT INTO notices"
-        " (id, at, message, incident, target, alert, reason, before, now, since, subjects, summary, views)"
+        " (id, at, message, incident, target, alert, reason, before, now, since, subjects, summary, views, days)"
         f" VALUES ({','.join('?' * len(row))})",
         row,
     )

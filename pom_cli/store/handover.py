@@ -14,7 +14,7 @@ from pom_cli.times import AHEAD, to_ms
 _SEED_BUSY_MS = 1000  # to read a file that could not be opened for writing: a lock has been waited for already
 
 # Parents first, so that the ids of series and incidents are known when their children come.
-_SEEDED = ("series", "states", "alerts", "incidents", "silences", "peers", "beats")
+_SEEDED = ("series", "states", "alerts", "ledger", "incidents", "silences", "peers", "beats")
 
 
 def seed(spare: sqlite3.Connection, main: Path) -> None:
@@ -60,6 +60,7 @@ def adopt(db: sqlite3.Connection, spare: sqlite3.Connection, now: datetime) -> N
         db, spare, "alerts", "max(ifnull(last_at, 0), ifnull(since, 0), ifnull(ended_at, 0))", ("target", "alert"),
         lambda row: {**row, "incident": incidents.get(row["incident"])}, void,
     )  # fmt: skip
+    _adopt_newer(db, spare, "ledger", "last_at", ("recipient", "target", "alert"), dict, void)
     _adopt_newer(db, spare, "peers", "asked_at", ("name",), dict, void)
     _adopt_newer(db, spare, "beats", "at", ("one",), dict, void)
     for table in ("messages", "notices", "outbox", "test_runs"):

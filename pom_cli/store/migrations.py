@@ -88,6 +88,28 @@ CREATE TABLE suspects (
     target TEXT NOT NULL, kind TEXT NOT NULL, deaths INTEGER NOT NULL, PRIMARY KEY (target, kind)
 ) WITHOUT ROWID;
 """
+# What each recipient was last told, written when a notice is delivered. Recipients of before are those whom this very
+# problem has reached or, where those rows are pruned, all whom any mail has reached. `caught`: what the net found.
+_LEDGER = """
+CREATE TABLE ledger (
+    recipient TEXT NOT NULL, target TEXT NOT NULL, alert TEXT NOT NULL, told INTEGER, subjects TEXT NOT NULL,
+    days INTEGER, reason TEXT NOT NULL, first_at INTEGER, last_at INTEGER NOT NULL, provider_id TEXT,
+    PRIMARY KEY (recipient, target, alert)
+) WITHOUT ROWID;
+INSERT INTO ledger
+    SELECT DISTINCT recipient, alerts.target, alerts.alert, told, told_subjects, told_days, 'new', first_at,
+        ifnull(last_at, 0), NULL
+    FROM alerts JOIN outbox ON outbox.state = 'delivered' AND (
+        EXISTS (SELECT 1 FROM notices WHERE message = outbox.message AND notices.incident = alerts.incident)
+        OR NOT EXISTS (SELECT 1 FROM notices JOIN outbox AS sent ON sent.message = notices.message
+            WHERE notices.incident = alerts.incident)
+    ) WHERE told IS NOT NULL;
+ALTER TABLE notices ADD COLUMN days INTEGER;
+ALTER TABLE outbox ADD COLUMN unsure_at INTEGER;
+ALTER TABLE outbox ADD COLUMN passed_on INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX notices_message ON notices (message);
+CREATE TABLE caught (at INTEGER NOT NULL, target TEXT NOT NULL, alert TEXT NOT NULL, summary TEXT NOT NULL)
+"""
 # By name, in order; a step that has been released never changes.
 STEPS = {
     "first": _FIRST,
@@ -99,6 +121,7 @@ STEPS = {
     "who_silenced": "ALTER TABLE silences ADD COLUMN by TEXT NOT NULL DEFAULT '';"
     " ALTER TABLE silences ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     "tried_at": "ALTER TABLE outbox ADD COLUMN tried_at INTEGER",
+    "ledger": _LEDGER,
 }
 
 

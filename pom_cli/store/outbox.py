@@ -2,16 +2,21 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Mail
+from pom_cli.store import ledger
 from pom_cli.times import AHEAD, from_ms, to_ms
 
-QUEUED, GIVEN_UP, MOVED = "queued", "given_up", "moved"  # and "delivered", which ends it
+QUEUED, GIVEN_UP, MOVED = "queued", "given_up", "moved"  # and "delivered" and "withdrawn", which end it
 LEASE = timedelta(minutes=2)  # well over the longest that a channel may take
+PATIENCE = timedelta(minutes=15)  # with passing faults, until the next channel tries as well
+AGAIN = timedelta(hours=1)  # after which what was given up is tried again
+SECOND_CHANCE = timedelta(minutes=10)  # the same after its first try: a refusal may have been a slip of the provider's
+DOUBT = timedelta(minutes=15)  # so long the provider is asked about a mail that may have arrived; then it is sent
 # The oldest of every recipient, then the second of each.
 _IN_TURN = "row_number() OVER (PARTITION BY channel, recipient ORDER BY row), row"
 
@@ -57,30 +62,34 @@ def enqueue(db: sqlite3.Connection, message: str, channel: str, recipients: Sequ
 def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) -> dict[str, list[Mail]]:
     """Due rows that nobody holds, now held by `lease`, by channel, oldest first. In the caller's transaction.
 
-    What waits longer for the same recipient goes along, so that nobody reads of an end before its beginning; and the
-    recipients take turns, so that what one of them refuses for now keeps nothing from the others. A row taken over
-    from a lease that ran out, or whose last try got no answer, may have arrived: `Mail.unsure`. A lease, or a wait,
-    that began in the future is void (`times.holds`).
+    What waits longer for the same recipient goes along, and what is newer than one in flight to the same recipient
+    waits, so that mails arrive in order; and the recipients take turns, so that what one of them refuses for now keeps
+    nothing from the others. A row taken over from a lease that ran out, or whose last try got no answer, may have
+    arrived: `Mail.unsure`. A lease, or a wait, that began in the future is void (`times.holds`).
     """
     at = to_ms(now)
     db.execute(
         "WITH free AS (SELECT id AS row, channel, recipient, next_at, ifnull(tried_at, created_at) AS begun"
         " FROM outbox WHERE state = 'queued'"
-        " AND (lease IS NULL OR NOT lease_until BETWEEN :at + 1 AND :until + :ahead)),"
+        " AND (lease IS NULL OR NOT lease_until BETWEEN :at + 1 AND :until + :ahead)"
+        " AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.state = 'queued'"
+        " AND older.recipient = outbox.recipient AND older.id < outbox.id"
+        " AND older.lease_until BETWEEN :at + 1 AND :until + :ahead)),"
         " due AS (SELECT channel, recipient, max(row) AS newest FROM free"
         " WHERE next_at <= :at OR begun > :at + :ahead GROUP BY channel, recipient)"
         " UPDATE outbox SET lease = :lease, lease_until = :until, attempts = attempts + 1,"
+        " unsure_at = CASE WHEN unsure OR lease IS NOT NULL THEN ifnull(unsure_at, :at) END,"
         " unsure = unsure OR lease IS NOT NULL WHERE id IN (SELECT row FROM free JOIN due USING (channel, recipient)"
         f" WHERE row <= newest ORDER BY {_IN_TURN} LIMIT :most)",
         {"lease": lease, "at": at, "until": at + _ms(LEASE), "ahead": _ms(AHEAD), "most": most},
     )
     claimed: dict[str, list[Mail]] = {}
     rows = db.execute(
-        "SELECT channel, outbox.id AS row, message, recipient, subject, body, payload, unsure, at, attempts FROM outbox"
-        f" JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY {_IN_TURN}",
+        "SELECT channel, outbox.id AS row, message, recipient, subject, body, payload, unsure, at, attempts, unsure_at"
+        f" FROM outbox JOIN messages ON messages.id = outbox.message WHERE lease = ? ORDER BY {_IN_TURN}",
         (lease,),
     )
-    for channel, row_id, message, recipient, subject, body, payload, unsure, written_at, attempts in rows:
+    for channel, row_id, message, recipient, subject, body, payload, unsure, written_at, attempts, since in rows:
         mail = Mail(
             id=mail_id(message, row_id),
             recipient=recipient,
@@ -88,6 +97,7 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
             body=body,
             payload=json.loads(payload),
             unsure=bool(unsure),
+            resend=since is not None and at - since >= round(DOUBT.total_seconds() * 1000),
             written_at=from_ms(written_at),
             tried=attempts > 1,
             thread=thread(db, message),
@@ -120,21 +130,29 @@ def row_id(mail: str) -> int:
 
 def delivered(db: sqlite3.Connection, row: int, lease: str, provider_id: str, now: datetime) -> None:
     db.execute(
-        "UPDATE outbox SET state = 'delivered', lease = NULL, error = NULL, provider_id = ?, delivered_at = ?"
-        " WHERE id = ? AND lease = ?",
+        "UPDATE outbox SET state = 'delivered', lease = NULL, lease_until = NULL, error = NULL, provider_id = ?,"
+        " delivered_at = ? WHERE id = ? AND lease = ?",
         (provider_id, to_ms(now), row, lease),
     )
+    ledger.note(db, row, provider_id, now)
 
 
 def postponed(
-    db: sqlite3.Connection, row: int, lease: str, error: str, unsure: bool, now: datetime, at_least_s: int
-) -> None:
-    """A passing fault: tried again after 30 s, a minute, two … an hour, and not before the provider asked for it."""
+    db: sqlite3.Connection, mail: Mail, lease: str, error: str, unsure: bool, now: datetime, at_least_s: int
+) -> bool:
+    """A passing fault: tried again after 30 s, a minute, two … an hour, and not before the provider asked for it.
+
+    Is it time for the next channel to try, too: there have been such faults for a quarter of an hour.
+    """
+    row, at = row_id(mail.id), to_ms(now)
     db.execute(
-        "UPDATE outbox SET lease = NULL, error = ?, unsure = ?, tried_at = ?,"
+        "UPDATE outbox SET lease = NULL, lease_until = NULL, error = ?, unsure = ?, tried_at = ?,"
+        " unsure_at = CASE WHEN ? THEN CASE WHEN ? THEN ? ELSE ifnull(unsure_at, ?) END END,"
         " next_at = ? + max(?, min(3600, 30 * (1 << min(attempts - 1, 7)))) * 1000 WHERE id = ? AND lease = ?",
-        (error, unsure, to_ms(now), to_ms(now), at_least_s, row, lease),
+        (error, unsure, at, unsure, mail.resend, at, at, at, at_least_s, row, lease),
     )
+    late = "UPDATE outbox SET passed_on = 1 WHERE id = ? AND state = 'queued' AND created_at <= ? AND NOT passed_on"
+    return db.execute(late, (row, to_ms(now - PATIENCE))).rowcount == 1
 
 
 def hasten(db: sqlite3.Connection, channel: str, now: datetime) -> None:
@@ -145,22 +163,23 @@ def hasten(db: sqlite3.Connection, channel: str, now: datetime) -> None:
     )
 
 
-def failed(db: sqlite3.Connection, row: int, lease: str, state: str, error: str, credentials: str) -> bool:
+def failed(
+    db: sqlite3.Connection, row: int, lease: str, state: str, error: str, credentials: str, now: datetime
+) -> bool:
     """A permanent fault: the row is given up, or moved where the next channel takes it over. Was it still ours."""
     done = db.execute(
-        "UPDATE outbox SET lease = NULL, state = ?, error = ?, credentials = ? WHERE id = ? AND lease = ?",
-        (state, error, credentials, row, lease),
+        "UPDATE outbox SET lease = NULL, lease_until = NULL, state = ?, error = ?, credentials = ?, next_at"
+        " = CASE attempts WHEN 1 THEN ? ELSE ? END WHERE id = ? AND lease = ?",
+        (state, error, credentials, to_ms(now + SECOND_CHANCE), to_ms(now + AGAIN), row, lease),
     )
     return done.rowcount == 1
 
 
-def withdraw(db: sqlite3.Connection, incident: int | None) -> None:
-    """Take back what waits in messages about this incident and nothing else: a newer one tells all that they say."""
-    db.execute(
-        "DELETE FROM outbox WHERE state = 'queued' AND lease IS NULL"
-        " AND message IN (SELECT message FROM notices WHERE incident = ?)"
-        " AND NOT EXISTS (SELECT 1 FROM notices WHERE message = outbox.message AND incident IS NOT ?)",
-        (incident, incident),
+def hasten_rows(db: sqlite3.Connection, rows: Iterable[int], now: datetime) -> None:
+    """Something newer waits until it is known whether these arrived: they are tried, or asked about, now."""
+    db.executemany(
+        "UPDATE outbox SET next_at = min(next_at, ?) WHERE id = ? AND state = 'queued'",
+        [(to_ms(now), row) for row in rows],
     )
 
 
@@ -177,12 +196,31 @@ def retry_changed(db: sqlite3.Connection, now: datetime, channel: str, credentia
     return _start_over(db, now, where, channel, credentials) + _requeue(db, now, where, channel, credentials)
 
 
-def _requeue(db: sqlite3.Connection, now: datetime, where: str, *values: str) -> int:
+def retry_due(db: sqlite3.Connection, now: datetime, channels: Sequence[str]) -> int:
+    """Queue again what was given up an hour ago, or by a channel that is not in use any more."""
+    names = ",".join("?" * len(channels))
+    due = f"(%s.next_at <= ? OR %s.channel NOT IN ({names}))"
+    values = (to_ms(now), *channels)
+    last = due.replace("%s", "outbox")
+    later = (
+        " AND EXISTS (SELECT 1 FROM outbox AS later WHERE later.message = outbox.message AND later.id > outbox.id"
+        f" AND later.state = 'given_up' AND {due.replace('%s', 'later')})"
+    )
+    return _start_over(db, now, later, *values) + _requeue(db, now, f" AND {last}", *values)
+
+
+def retry_reached(db: sqlite3.Connection, now: datetime, channel: str, recipient: str) -> int:
+    """This channel has just delivered to this recipient: queue again what it gave up there, or passed on in vain."""
+    where = " AND channel = ? AND recipient = ?"
+    return _start_over(db, now, where, channel, recipient) + _requeue(db, now, where, channel, recipient)
+
+
+def _requeue(db: sqlite3.Connection, now: datetime, where: str, *values: Any) -> int:
     sql = f"UPDATE outbox SET state = 'queued', next_at = ? WHERE state = 'given_up'{where}"
     return db.execute(sql, (to_ms(now), *values)).rowcount
 
 
-def _start_over(db: sqlite3.Connection, now: datetime, where: str, *values: str) -> int:
+def _start_over(db: sqlite3.Connection, now: datetime, where: str, *values: Any) -> int:
     """Queue again what moved on to other channels and has reached nobody there; their own rows of it go."""
     starts: list[int] = []
     carriers: set[int] = set()
@@ -211,8 +249,8 @@ def _carriers(db: sqlite3.Connection, row: int, message: str, recipient: str) ->
 
 
 def waiting(db: sqlite3.Connection) -> list[Row]:
-    """What has not been delivered: queued and given up, and what moved to another channel, oldest first."""
-    return _rows(db, "state <> 'delivered'")
+    """What is undelivered: queued and given up, oldest first."""
+    return _rows(db, "state IN ('queued', 'given_up')")
 
 
 def of_message(db: sqlite3.Connection, message: str) -> list[Row]:
@@ -248,7 +286,8 @@ def newest_faults(db: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
     """(channel, recipient, error, credentials) where the newest row that has ended ended by a permanent fault."""
     rows = db.execute(
         "SELECT channel, recipient, ifnull(error, ''), credentials FROM outbox WHERE id IN (SELECT max(id) FROM outbox"
-        " WHERE state <> 'queued' GROUP BY channel, recipient) AND state IN ('given_up', 'moved')"
+        " WHERE state = 'delivered' OR state <> 'queued' AND credentials <> '' GROUP BY channel, recipient)"
+        " AND state <> 'delivered'"
         " ORDER BY channel, recipient"
     )
     return rows.fetchall()

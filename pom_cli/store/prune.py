@@ -9,7 +9,7 @@ from pathlib import Path
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
 from pom_cli.model import Key
-from pom_cli.store import connect, steady, testruns, transaction
+from pom_cli.store import connect, ledger, steady, testruns, transaction
 from pom_cli.store.tally import DAY_MS, HOUR_MS
 from pom_cli.times import to_ms
 
@@ -109,13 +109,14 @@ def _all(
                 # Closed without a word: the operator took it off the list.
                 db.execute("UPDATE incidents SET ended_at = ? WHERE ended_at IS NULL AND target = ? AND alert = ?",
                            (to_ms(now), target, alert))  # fmt: skip
+                rows += ledger.forget(db, target, alert)
                 rows += db.execute("DELETE FROM alerts WHERE target = ? AND alert = ?", (target, alert)).rowcount
     return rows
 
 
 def _bites(db: sqlite3.Connection, old: int, rollups: int, now: datetime) -> Iterator[int]:
     """Delete what is older, a bite at a time; gives the rows of each."""
-    finished = "state IN ('delivered', 'moved', 'given_up')"
+    finished = "state IN ('delivered', 'moved', 'given_up', 'withdrawn')"
     deletions = (
         ("results", "(at, series)", "at < ?", old),
         ("hours", "(series, hour)", "hour < ?", rollups // HOUR_MS),
@@ -124,6 +125,7 @@ def _bites(db: sqlite3.Connection, old: int, rollups: int, now: datetime) -> Ite
         ("incidents", "id", "ended_at IS NOT NULL AND ended_at < ?", old),
         ("notices", "id", "at < ?", old),
         ("outbox", "id", f"{finished} AND created_at < ?", old),
+        ("caught", "rowid", "at < ?", old),
         ("messages", "id", "at < ? AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)", old),
         # Its day of newest use is noted once a day, so one day more is sure to be over.
         ("texts", "id", "used_on < ?", old // DAY_MS - 1),

@@ -7,7 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pom_cli.alerting.decide import RECOVERED, Policy, announce, decide, last_reminder
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Announced, Condition, Status
+from pom_cli.model import (
+    DEGRADED,
+    ERROR,
+    IN_DOUBT,
+    IN_FLIGHT,
+    OPERATIONAL,
+    UNDELIVERED,
+    UNKNOWN,
+    UNREACHABLE,
+    WAITING,
+    WITHDRAWN,
+    Announced,
+    Condition,
+    Pending,
+    Status,
+)
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 POLICY = Policy(timedelta(minutes=5), (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24)))
@@ -58,7 +73,14 @@ def told(status: Status | None, first: datetime, last: datetime, *subjects: str,
         (is_now(DEGRADED, days_left=3), told(DEGRADED, ago(days=8), ago(days=4), days=7), "reminder"),
         (is_now(DEGRADED, days_left=1), told(DEGRADED, ago(days=8), ago(days=2), days=3), "reminder"),
         (is_now(DEGRADED, days_left=0), told(DEGRADED, ago(days=8), ago(days=1), days=1), "reminder"),
-        (is_now(ERROR, days_left=-3), told(ERROR, ago(days=8), ago(days=2), days=-1), "same"),
+        (is_now(ERROR, days_left=-3), told(ERROR, ago(days=8), ago(days=2), days=-1), "reminder"),
+        (is_now(ERROR, days_left=-3), told(ERROR, ago(days=8, hours=3), ago(hours=2), days=-1), "same"),
+        (is_now(ERROR, days_left=40), told(ERROR, ago(hours=1), ago(hours=1), days=40), "reminder"),
+        # A timer's beat may come a little early.
+        (is_now(UNREACHABLE), told(ERROR, ago(seconds=271), ago(seconds=271)), "worse"),
+        (is_now(UNREACHABLE), told(ERROR, ago(seconds=269), ago(seconds=269)), "cooldown"),
+        (is_now(ERROR), told(ERROR, ago(seconds=3571), ago(seconds=3571)), "reminder"),
+        (is_now(ERROR), told(ERROR, ago(seconds=3610), ago(seconds=20)), "same"),
     ],
 )
 def test_a_decision_has_this_reason(condition: Condition, announced: Announced, reason: str) -> None:
@@ -87,6 +109,51 @@ def test_no_steps_mean_no_reminders() -> None:
     assert last_reminder(NOON, (), NOON + timedelta(days=100)) is None
 
 
+def coming(status: Status, progress: str, *subjects: str) -> Pending:
+    return Pending(status, subjects, None, ago(minutes=1), progress, (1,))
+
+
+@pytest.mark.parametrize(
+    ("condition", "status", "pending", "reason"),
+    [
+        (is_now(ERROR), None, coming(ERROR, WAITING), "pending"),
+        (is_now(ERROR), None, coming(ERROR, IN_FLIGHT), "pending"),
+        (is_now(ERROR), None, coming(ERROR, UNDELIVERED), "undelivered"),
+        (is_now(UNKNOWN), None, coming(ERROR, WAITING), "unknown"),
+        (is_now(UNREACHABLE), None, coming(ERROR, WAITING), "new"),
+        (is_now(UNREACHABLE), None, coming(ERROR, UNDELIVERED), "new"),
+        (is_now(UNREACHABLE), None, coming(ERROR, IN_FLIGHT), "in flight"),
+        (is_now(ERROR, "/b"), None, coming(ERROR, WAITING, "/a"), "new"),
+        (is_now(OPERATIONAL), None, coming(ERROR, WAITING), "well"),
+        (is_now(OPERATIONAL), None, coming(ERROR, UNDELIVERED), "well"),
+        (is_now(OPERATIONAL), None, coming(ERROR, IN_FLIGHT), "in flight"),
+        (is_now(OPERATIONAL), None, coming(ERROR, IN_DOUBT), "in doubt"),
+        (is_now(ERROR), None, coming(ERROR, IN_DOUBT), "pending"),
+        (is_now(OPERATIONAL), ERROR, coming(UNREACHABLE, WAITING), "recovered"),
+        (is_now(OPERATIONAL), ERROR, coming(OPERATIONAL, WAITING), "pending"),
+        (is_now(ERROR), ERROR, coming(OPERATIONAL, WAITING), "same"),
+        (is_now(ERROR), ERROR, coming(OPERATIONAL, IN_FLIGHT), "in flight"),
+    ],
+)
+def test_what_is_on_its_way_counts_as_told_only_when_it_has_arrived(
+    condition: Condition, status: Status | None, pending: Pending, reason: str
+) -> None:
+    known = told(status, ago(minutes=10), ago(minutes=10)) if status else Announced()
+    assert decide(condition, known, POLICY, NOON, pending=pending).reason == reason
+
+
+def test_an_ack_ends_reminders_and_nothing_else() -> None:
+    known = told(ERROR, ago(hours=1), ago(hours=1))
+    reasons = [decide(is_now(one), known, POLICY, NOON, acked=True).reason for one in (ERROR, UNREACHABLE, OPERATIONAL)]
+    assert reasons == ["acked", "worse", "recovered"]
+
+
+@pytest.mark.parametrize(("progress", "reason"), [(WITHDRAWN, "recovered"), (IN_DOUBT, "recovered"), (IN_FLIGHT,) * 2])
+def test_what_an_offline_monitor_could_not_tell_it_tells_afterwards(progress: str, reason: str) -> None:
+    condition = Condition("", "monitoring-offline", OPERATIONAL, "")
+    assert decide(condition, Announced(), POLICY, NOON, pending=coming(UNREACHABLE, progress)).reason == reason
+
+
 STEP = st.tuples(
     st.sampled_from(list(Status)), st.integers(min_value=1, max_value=8 * 3600), st.sampled_from(["", "", "", "cover"])
 )
@@ -112,7 +179,7 @@ def test_for_any_sequence_of_statuses_and_times_the_rules_hold(steps: list[tuple
             if decision.reason == RECOVERED:
                 assert open_problem, "a recovery without an announced problem"
             elif notices:
-                assert now - notices[-1][0] >= POLICY.cooldown, "two notices inside the cooldown"
+                assert now - notices[-1][0] >= timedelta(minutes=4, seconds=30), "two notices inside the cooldown"
             open_problem = decision.reason != RECOVERED
             notices.append((now, decision.reason))
     # At rest (no hold, cooldown over) what is announced equals what is.

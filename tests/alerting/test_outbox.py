@@ -68,11 +68,29 @@ def retry(scene: Scene) -> int:
         db.close()
 
 
-def test_the_beginning_of_an_outage_arrives_before_its_end(
+@pytest.mark.parametrize(
+    "fault",
+    [postmark_server.rate_limit(60), postmark_server.error(500, 100), postmark_server.BAD_TOKEN],
+    ids=["asked to wait", "maintenance", "refused"],
+)
+def test_what_is_over_before_its_first_mail_went_out_is_not_told(
+    scene: Scene, web: WebServer, postmark: PostmarkServer, smtp: SmtpServer, fault: postmark_server.Step
+) -> None:
+    right_token(scene)
+    smtp.answers = {"MAIL": list(REFUSED)}
+    postmark.script = [fault]
+    assert scene.run().undelivered == 1
+    web.on("/", answer(200))
+    report = scene.run("1s")
+    assert (report.undelivered, report.notices) == (0, [])
+    assert (postmark.subjects, smtp.received) == ([], [])
+
+
+def test_the_beginning_of_an_outage_that_may_have_arrived_is_told_before_its_end(
     scene: Scene, web: WebServer, postmark: PostmarkServer
 ) -> None:
     right_token(scene)
-    postmark.script = [postmark_server.rate_limit(60)]
+    postmark.script = [postmark_server.SERVER_ERROR]
     assert scene.run().undelivered == 1
     web.on("/", answer(200))
     assert scene.run("1s").undelivered == 0

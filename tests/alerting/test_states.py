@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pom_cli.alerting.states import advance, condition, without_network
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, State, Status, Verdict
 from pom_cli.text import listed
 
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -74,9 +74,11 @@ def test_without_network_nothing_is_known_and_what_was_seen_is_kept_as_detail() 
     assert blind.detail["seen"] == "it is unreachable"
 
 
-def states(**verdicts: Verdict) -> dict[str, State]:
+def states(**verdicts: Verdict) -> dict[Key, State]:
     return {
-        subject: State(verdict.status, START, START, verdict.summary, verdicts={"route": verdict})
+        Key("shop", "routes", subject): State(
+            verdict.status, START, START, verdict.summary, verdicts={"route": verdict}
+        )
         for subject, verdict in verdicts.items()
     }
 
@@ -113,8 +115,32 @@ def test_a_condition_counts_the_days_of_the_subject_that_expires_first() -> None
 
 
 def test_a_subject_without_a_verdict_says_nothing() -> None:
-    silent = {"a": State(UNKNOWN, START, START, "?")}
-    assert condition("shop", "route", silent).status is UNKNOWN
+    assert condition("shop", "route", {}).status is UNKNOWN
+
+
+SOON = Verdict(DEGRADED, "expires in 9 days", 9)
+OVER = Verdict(ERROR, "certificate has expired", subjects=("b.example:8443",))
+FINE = Verdict(OPERATIONAL, "fine")
+
+
+@pytest.mark.parametrize(
+    ("health", "tls", "expected"),
+    [
+        (FINE, SOON, (DEGRADED, "expires in 9 days", ("a.example:443",), 9)),
+        (OVER, SOON, (ERROR, "certificate has expired", ("b.example:8443",), None)),
+        (OVER, FINE, (ERROR, "certificate has expired", ("b.example:8443",), None)),
+        (FINE, FINE, (OPERATIONAL, "fine", (), None)),
+    ],
+)
+def test_what_another_kind_came_upon_counts_where_it_is_worse(
+    health: Verdict, tls: Verdict, expected: tuple[object, ...]
+) -> None:
+    seen = {
+        Key("shop", "health", ""): State(ERROR, START, START, "", verdicts={"tls-expiry": health}),
+        Key("shop", "tls", "a.example:443"): State(ERROR, START, START, "", verdicts={"tls-expiry": tls}),
+    }
+    found = condition("shop", "tls-expiry", seen)
+    assert (found.status, found.summary, found.subjects, found.days_left) == expected
 
 
 def test_a_list_is_cut_after_three() -> None:

@@ -15,7 +15,7 @@ from pom_cli.checks import Site, cors
 from pom_cli.checks.cors import Seen, Settings, judge, look, parse
 from pom_cli.checks.cors.rules import Asked
 from pom_cli.checks.cors.visit import PREFLIGHT, CorsRequest
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, State, Status, Verdict
 from pom_cli.net.client import Client
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import EXPIRED, Fault
@@ -73,7 +73,7 @@ class TestParse:
             "attempts": 1,
         }
         table = Table(data, "c", [])
-        settings = parse(table, replace(SITE, verify=False, ca_file="/etc/pom/ca.pem", tls=True))
+        settings = parse(table, replace(SITE, verify=False, ca_file="/etc/pom/ca.pem"))
         table.finish()
         assert table.problems == []
         assert settings == Settings(
@@ -83,13 +83,9 @@ class TestParse:
             headers=("authorization", "x-b"),
             credentials=True,
             refuse=(EVIL, "null"),
-            client=Client(3.0, 1, verify=False, ca_file="/etc/pom/ca.pem", tls_tells=True),
+            client=Client(3.0, 1, verify=False, ca_file="/etc/pom/ca.pem"),
         )
         assert cors.subjects(settings) == (APP, EVIL, "null")
-
-    def test_another_host_s_certificate_is_not_told_of_by_the_site_s_tls_check(self) -> None:
-        table = Table({"url": "https://api.example.com/", "origin": APP}, "c", [])
-        assert parse(table, replace(SITE, tls=True)).client.tls_tells is False
 
     @pytest.mark.parametrize(
         ("data", "mistake"),
@@ -349,14 +345,11 @@ class TestJudging:
             "attempts": 1,
         }
 
-    def test_an_expired_certificate_is_left_to_the_tls_check_where_there_is_one(self) -> None:
+    def test_an_expired_certificate_speaks_as_tls_expiry(self) -> None:
         seen = Seen(((CorsRequest(PREFLIGHT, SETTINGS.url, Asked(APP), Fault("tls", EXPIRED, "certificate")),),))
-        alone, watched = (
-            judge(seen, replace(SETTINGS, client=Client(tls_tells=tells)), {}, NOW)[0] for tells in (False, True)
-        )
-        assert alone.verdicts["cors"] == Verdict(ERROR, EXPIRED)
-        assert watched.verdicts["cors"].status is UNKNOWN
-        assert (alone.status, watched.status) == (ERROR, ERROR)
+        finding = judge(seen, SETTINGS, {}, NOW)[0]
+        assert finding.status is ERROR
+        assert finding.verdicts == {"cors": Verdict(UNKNOWN, EXPIRED), "tls-expiry": Verdict(ERROR, EXPIRED)}
 
     def test_our_own_faults_are_unknown(self) -> None:
         fault = Fault("dns", "the resolver failed", "ours")
@@ -377,7 +370,8 @@ class TestJudging:
         with CorsServer(always(200, {"Access-Control-Allow-Origin": "*"})) as server:
             found = check(server.url(), refuse=(EVIL,))
         states = {
-            one.subject: State(one.status, NOW, NOW, one.summary, verdicts=one.verdicts) for one in found.values()
+            Key("shop", "cors", one.subject): State(one.status, NOW, NOW, one.summary, verdicts=one.verdicts)
+            for one in found.values()
         }
         told = condition("shop", "cors", states)
         assert (told.status, told.subjects) == (ERROR, (EVIL,))

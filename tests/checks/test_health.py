@@ -22,7 +22,7 @@ from pom_cli.net.faults import Fault
 from pom_cli.toml.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
-SITE = Site("shop", "https://shop.example.com", "https", "shop.example.com", 443, timedelta(minutes=5), tls=True)
+SITE = Site("shop", "https://shop.example.com", "https", "shop.example.com", 443, timedelta(minutes=5))
 GOOD = Answer(200, "OK", [], b"", "https://shop.example.com/", "192.0.2.1", 1.2, 20.4, 41.6, 80.0, 150.0)
 SETTINGS = Settings("https://shop.example.com/")
 
@@ -242,7 +242,8 @@ class TestCertificate:
         with WebServer(tls=certificate()) as server:
             finding = check(server, answer(200), ca_file=roots)
         assert told(finding) == (ERROR, summary)
-        assert finding.verdicts["health"] == Verdict(ERROR, summary)
+        spoken = {alert for alert, verdict in finding.verdicts.items() if verdict.status is ERROR}
+        assert spoken == {"tls-expiry" if "expired" in summary else "health"}
         assert (finding.detail["phase"], finding.detail["address"]) == ("tls", "127.0.0.1")
         assert finding.latency_ms is None
         assert finding.answered
@@ -252,17 +253,26 @@ class TestCertificate:
             detail = check(server, answer(200), ca_file=roots).detail
         assert (detail["certificate"], detail["names"]) == ("wrong host", ["a.example.com", "b.example.com"])
 
-    def test_of_an_expired_one_health_is_silent_where_the_tls_check_speaks(self) -> None:
-        seen = Seen(Fault("tls", "certificate has expired", "certificate"))
-        finding = judge(seen, replace(SETTINGS, client=Client(tls_tells=True)), {}, NOW)[0]
+    def test_of_an_expired_one_health_speaks_as_tls_expiry(self) -> None:
+        seen = Seen(Fault("tls", "certificate has expired", "certificate", at="b.example.com:8443"))
+        finding = judge(seen, SETTINGS, {}, NOW)[0]
         assert told(finding) == (ERROR, "certificate has expired")
         assert finding.verdicts["health"].status is UNKNOWN
+        expired = Verdict(ERROR, "certificate has expired", subjects=("b.example.com:8443",))
+        assert finding.verdicts["tls-expiry"] == expired
 
-    def test_of_an_untrusted_one_health_speaks_all_the_same(self) -> None:
+    def test_of_an_untrusted_one_health_speaks_itself(self) -> None:
         seen = Seen(Fault("tls", "self-signed certificate", "certificate"))
-        assert (
-            judge(seen, replace(SETTINGS, client=Client(tls_tells=True)), {}, NOW)[0].verdicts["health"].status is ERROR
-        )
+        finding = judge(seen, SETTINGS, {}, NOW)[0]
+        assert (finding.verdicts["health"].status, "tls-expiry" in finding.verdicts) == (ERROR, False)
+
+    def test_an_expired_one_behind_a_redirect_is_named(self, roots: str) -> None:
+        with WebServer(tls=issue(authority())) as first, WebServer(tls=issue(authority(), days=-1, age=9)) as second:
+            first.on("/", answer(302, headers={"Location": second.url()}))
+            second.on("/", answer(200))
+            settings = replace(SETTINGS, url=first.url(), client=Client(attempts=1, ca_file=roots))
+            verdict = judge(look(settings), settings, {}, NOW)[0].verdicts["tls-expiry"]
+        assert (verdict.status, verdict.subjects) == (ERROR, (second.url().split("/")[2],))
 
     def test_without_verify_it_is_not_looked_at(self) -> None:
         with WebServer(tls=issue(None)) as server:
@@ -315,6 +325,7 @@ class TestDrift:
         assert told(finding) == (DEGRADED, summary)
         assert finding.verdicts == {
             "health": Verdict(OPERATIONAL, "200 OK"),
+            "tls-expiry": Verdict(OPERATIONAL, "certificate has not expired"),
             "latency-drift": Verdict(DEGRADED, summary),
         }
         assert finding.drifting
@@ -379,10 +390,7 @@ class TestParse:
     def test_every_key_has_a_default(self) -> None:
         assert read({}) == (
             Settings(
-                "https://shop.example.com",
-                Client(10.0, 2, 2.0, {}, True, None, True),
-                Expected(),
-                Rule(2.0, 50.0, 100),
+                "https://shop.example.com", Client(10.0, 2, 2.0, {}, True, None), Expected(), Rule(2.0, 50.0, 100)
             ),
             [],
         )
@@ -402,7 +410,7 @@ class TestParse:
         assert problems == []
         assert settings == Settings(
             "https://shop.example.com/api/health?full=1",
-            Client(5.0, 3, 2.0, {"Accept": "application/json"}, tls_tells=True),
+            Client(5.0, 3, 2.0, {"Accept": "application/json"}),
             Expected({"status": "operational"}, "ok", (200,)),
             Rule(3.0, 100.0, 200),
         )
@@ -423,22 +431,6 @@ class TestParse:
         settings, problems = read({"path": path}, replace(SITE, url=site))
         assert settings.url == (url or site)
         assert bool(problems) is (url is None)
-
-    @pytest.mark.parametrize(
-        ("data", "tls", "tells"),
-        [
-            ({}, True, True),
-            ({}, False, False),
-            ({"path": "/health"}, True, True),
-            ({"url": "https://shop.example.com/health"}, True, True),
-            ({"url": "https://shop.example.com:8443/health"}, True, False),
-            ({"url": "https://other.example.com/health"}, True, False),
-        ],
-    )
-    def test_the_tls_check_tells_of_the_targets_own_certificate_alone(
-        self, data: dict[str, Any], tls: bool, tells: bool
-    ) -> None:
-        assert read(data, replace(SITE, tls=tls))[0].client.tls_tells is tells
 
     def test_drift_can_be_turned_off(self) -> None:
         assert read({"drift": False})[0].drift is None

@@ -13,7 +13,7 @@ from pom_cli import checks
 from pom_cli.alerting.states import condition
 from pom_cli.checks import Site, routes
 from pom_cli.checks.routes import Route, Seen, Settings, judge, look, parse, status_of, summarize
-from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, State, Status, Verdict
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, State, Status, Verdict
 from pom_cli.net.client import Client
 from pom_cli.net.exchange import Answer
 from pom_cli.net.faults import EXPIRED, Fault
@@ -55,19 +55,19 @@ class TestParse:
         assert settings == Settings(
             root="https://shop.example.com",
             routes=(Route("/"), Route("/login"), Route("/old", (301,)), Route("/x", (404, 410))),
-            client=Client(10.0, 2, 2.0, {}, True, None, False),
+            client=Client(10.0, 2, 2.0, {}, True, None),
         )
         assert routes.subjects(settings) == ("/", "/login", "/old", "/x")
 
     def test_everything_that_can_be_said(self) -> None:
-        site = replace(SITE, verify=False, ca_file="/etc/pom/ca.pem", tls=True)
+        site = replace(SITE, verify=False, ca_file="/etc/pom/ca.pem")
         table = Table({"paths": ["/a?b=c"], "timeout": "3s", "attempts": 1, "headers": {"X-Key": "k"}}, "r", [])
         settings = parse(table, site)
         assert table.problems == []
         assert settings == Settings(
             ROOT,
             (Route("/a?b=c"),),
-            Client(3.0, 1, 2.0, {"X-Key": "k"}, verify=False, ca_file="/etc/pom/ca.pem", tls_tells=True),
+            Client(3.0, 1, 2.0, {"X-Key": "k"}, verify=False, ca_file="/etc/pom/ca.pem"),
         )
 
     @pytest.mark.parametrize(
@@ -215,14 +215,10 @@ class TestJudging:
         )
         assert summarize(Fault("connect", "connection refused"), Route("/"), ROOT) == "connection refused"
 
-    def test_an_expired_certificate_is_left_to_the_tls_check_where_there_is_one(self) -> None:
-        seen = (Seen(Fault("tls", EXPIRED, "certificate")),)
-        alone, watched = (
-            judge(seen, replace(SETTINGS, client=Client(tls_tells=tells)), {}, NOW)[0] for tells in (False, True)
-        )
-        assert alone.verdicts["route"] == Verdict(ERROR, EXPIRED)
-        assert watched.verdicts["route"] == Verdict(UNKNOWN, EXPIRED)
-        assert (alone.status, watched.status) == (ERROR, ERROR)
+    def test_an_expired_certificate_speaks_as_tls_expiry(self) -> None:
+        finding = judge((Seen(Fault("tls", EXPIRED, "certificate")),), SETTINGS, {}, NOW)[0]
+        assert finding.status is ERROR
+        assert finding.verdicts == {"route": Verdict(UNKNOWN, EXPIRED), "tls-expiry": Verdict(ERROR, EXPIRED)}
 
     def test_a_finding_tells_what_was_seen(self) -> None:
         settings = replace(SETTINGS, routes=(Route("/find?key=secret"),))
@@ -240,7 +236,10 @@ class TestJudging:
         settings = replace(SETTINGS, routes=(Route("/"), Route("/a"), Route("/b")))
         outcomes = (GOOD, replace(GOOD, status=404), Fault("headers", "no answer within 10 s"))
         findings = judge(tuple(map(Seen, outcomes)), settings, {}, NOW)
-        states = {one.subject: State(one.status, NOW, NOW, one.summary, verdicts=one.verdicts) for one in findings}
+        states = {
+            Key("shop", "routes", one.subject): State(one.status, NOW, NOW, one.summary, verdicts=one.verdicts)
+            for one in findings
+        }
         told = condition("shop", "route", states)
         assert (told.status, told.subjects) == (UNREACHABLE, ("/a", "/b"))
         assert told.summary == "2 of 3: /b: no answer within 10 s (headers); /a: 404 Not Found, not 2xx"

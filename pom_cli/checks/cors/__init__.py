@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site, http_settings
 from pom_cli.checks.cors.rules import Asked, is_origin, may_set, value
-from pom_cli.checks.outcome import Outcome, where, without_query
+from pom_cli.checks.outcome import Outcome, verdicts, where, without_query
 from pom_cli.checks.steps import Section, Step
 from pom_cli.frozen import dataclass
-from pom_cli.model import UNKNOWN, Finding, Past, State, Verdict, down
+from pom_cli.model import Finding, Past, State, down
 from pom_cli.net.client import Client
 from pom_cli.net.faults import HOSTWIDE, Fault, NoAnswer
 from pom_cli.text import clean
@@ -107,7 +107,7 @@ def parse(table: Table, site: Site) -> Settings:
         headers=table.items("headers", (), _header, 'a list of headers that a page may set, like "authorization"'),
         credentials=table.boolean("credentials", False),
         refuse=_refuse(table, origin),
-        client=http_settings.client(table, site, url),
+        client=http_settings.client(table, site),
     )
 
 
@@ -201,14 +201,12 @@ def _finding(origin: str, steps: "tuple[CorsRequest, ...]", attempts: int, setti
     from pom_cli.checks.cors.visit import judge_allowed, judge_refused
 
     status, summary, decisive = (judge_allowed if origin == settings.origin else judge_refused)(steps)
-    fault = decisive.outcome if isinstance(decisive.outcome, Fault) else None
-    told_elsewhere = fault is not None and settings.client.leaves(fault)
     first = steps[0].outcome
     return Finding(
         subject=origin,
         status=status,
         summary=summary,
-        verdicts={"cors": Verdict(UNKNOWN if told_elsewhere else status, summary)},
+        verdicts=verdicts("cors", decisive.outcome, status, summary),
         latency_ms=None if isinstance(first, Fault) else round(first.total_ms),
         detail={**_sent(decisive, settings), **_came(decisive.outcome), **_granted(first), "attempts": attempts},
         answered=any(not isinstance(step.outcome, Fault) or step.outcome.blame == "certificate" for step in steps),
