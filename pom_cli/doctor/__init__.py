@@ -22,6 +22,7 @@ EXAMINATIONS = {
     "database": "records.database",
     "checks": "records.runs",
     "silences": "records.silences",
+    "untold": "records.untold",
     "timers": "units.timers",
     "api": "ways.api",
     "credentials": "ways.credentials",

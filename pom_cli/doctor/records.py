@@ -1,5 +1,6 @@
 """The database: is it sound, and do the checks that it tells of still run."""
 
+from datetime import timedelta
 from pathlib import Path
 from shlex import quote
 
@@ -82,3 +83,22 @@ def _unusable(path: Path, error: StoreError) -> Point:
 
 def _first(patient: Patient) -> str:
     return "systemctl start pom, then wait for a minute" if patient.installed else "pom check"
+
+
+def untold(patient: Patient) -> list[Point]:
+    """Is there anything bad that nobody was notified of, or that the net under the alerts had to catch lately."""
+    from pom_cli.alerting import untold as net
+    from pom_cli.store import ledger
+
+    if patient.config is None:
+        return [skipped(_NO_CONFIG)]
+    try:
+        with store.reader(patient.config.instance.data_dir / "pom.db") as db:
+            if db is None:
+                return [skipped("nothing has run yet")]
+            found = [net.line(one, patient.now) for one in net.look(db, patient.config, patient.now)]
+            lines = [*ledger.caught(db, patient.now - timedelta(days=1)), *found]
+    except StoreError as error:
+        return [skipped(str(error))]
+    fix = "report it with the output of pom alerts and pom incidents: this is a bug in PoM"
+    return [fault(one, fix) for one in lines] or [ok("every known problem was notified")]

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pom_cli.alerting import clock, config_broken, offline, overdue
+from pom_cli.alerting import clock, config_broken, offline, overdue, untold
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.cases import judge_again
 from pom_cli.alerting.delivery import deliver
@@ -27,7 +27,7 @@ from pom_cli.mesh.beats import PeerState, from_row, to_row
 from pom_cli.mesh.peering import Asked
 from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence, State
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import crashes, results
+from pom_cli.store import crashes, ledger, results
 from pom_cli.store import peers as rows
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.peers import OwnBeats
@@ -70,7 +70,7 @@ def run(config: Config, database: Database, now: datetime, console: str = "stdou
             found,
             notices=found.notices + sent.notices,
             undelivered=sent.undelivered,
-            faults=faults + recording.crashed + asked.faults + sent.faults,
+            faults=found.faults + faults + recording.crashed + asked.faults + sent.faults,
         )
         recording.outcome = outcome(done)
     return done
@@ -155,12 +155,19 @@ def record(
     cases += [Case(wrong)] if wrong else []
     fresh = {case.name for case in cases}
     cases += [case for case in judge_again(db, config, now, network) if case.name not in fresh]
+    notices = settle(db, cases, config, now)
+    missed = untold.look(db, config, now)
+    caught = [f"PoM's own fault: {untold.line(one, now)} until now" for one in missed]
+    for one, told in zip(missed, caught, strict=True):
+        ledger.catch(db, one.target, one.alerts[0], told, now)
+    notices += settle(db, [Case(one, urgent=True) for one in untold.conditions(missed)], config, now)
     return Report(
         peers=mesh_view.shown(states, config, beats, own, now),
         overdue=list(dict.fromkeys(look.kind for look in late)),
         crashed=tuple(crashed),
         well=not late and not crashed and _all_well(config, states, own),
-        notices=settle(db, cases, config, now),
+        notices=notices,
+        faults=tuple(caught),
         overdue_summary=overdue.summary(late, now),
     )
 
