@@ -111,9 +111,9 @@ def _run(
             own = [_record(Key(target.name, kind, subject), status, known, at, dice, check.interval)
                    for subject in checks.load(kind).subjects(check.settings)]  # fmt: skip
             records += own
-            by_subject = {one.key.subject: one.state for one in own}
+            by_key = {one.key: one.state for one in own}
             alert = checks.KINDS[kind][0]
-            cases.append(Case(states.condition(target.name, alert, by_subject)))
+            cases.append(Case(states.condition(target.name, alert, by_key)))
     run = runs.begin(db, "check", ("health",), at)
     results.record(db, records, known, at)
     settle(db, cases, loaded, at)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pom_cli import config, jobs, pipeline
 from pom_cli.config import Config
+from pom_cli.mesh import heartbeat
+from pom_cli.mesh.heartbeat import Report as HeartbeatReport
 from pom_cli.pipeline import Report
 from pom_cli.store.spare import Database
 from pom_cli.times import duration
@@ -37,6 +39,15 @@ class Scene:
         database = Database(self.path, self.environ)
         try:
             return pipeline.run(self.config, jobs.jobs_of(targets, kinds), database, self.now)
+        finally:
+            database.close()
+
+    def beat(self, after: str = "60s") -> HeartbeatReport:
+        """One heartbeat, `after` the run before."""
+        self.now += duration(after)
+        database = Database(self.path, self.environ)
+        try:
+            return heartbeat.run(self.config, database, self.now, "stderr")
         finally:
             database.close()
 

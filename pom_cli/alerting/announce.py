@@ -129,7 +129,7 @@ def _once(cases: Sequence[Case], book: ledger.Book, config: Config, now: datetim
         usual, more = audience.of(config, case.condition, entries, now)
         for recipient in [*usual, *more]:
             entry = entries.get(recipient, Entry())
-            held = case.held or _explained(case, recipient, book, lines)
+            held = "" if case.urgent else case.held or _explained(case, recipient, book, lines)
             told = replace(entry.told, last_at=None) if case.urgent else entry.told
             decision = alerts.decide(case.condition, told, policy, now, held, entry.pending)
             if decision.reason == alerts.NEW and recipient in more:

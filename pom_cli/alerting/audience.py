@@ -31,6 +31,14 @@ def way(config: Config, target: str, recipient: str) -> str:
     return next((name for name in chain(config, target) if recipient in recipients(config, name, (recipient,))), "")
 
 
+def usual(config: Config, target: str, unreached: Sequence[str] = ()) -> list[str]:
+    """The recipients of a target's alerts, on the first channel that reaches anybody but the `unreached`."""
+    addresses = to(config, target)
+    found = ([one for one in recipients(config, name, addresses) if one not in unreached]
+             for name in chain(config, target))  # fmt: skip
+    return next(filter(None, found), [])
+
+
 def of(
     config: Config, condition: Condition, entries: Mapping[str, Entry], now: datetime, acked: bool = False
 ) -> tuple[list[str], list[str]]:
@@ -39,19 +47,15 @@ def of(
     Nobody hears by mail that mail does not reach them: the subjects of `delivery-failed` are left out.
     """
     out = condition.subjects if condition.alert == "delivery-failed" else ()
-    names = chain(config, condition.target)
-    found = (
-        [one for one in recipients(config, name, to(config, condition.target)) if one not in out] for name in names
-    )
-    usual = next(filter(None, found), [])
-    first = min((at for one in usual if (at := _first(entries.get(one)))), default=None)
+    always = usual(config, condition.target, out)
+    first = min((at for one in always if (at := _first(entries.get(one)))), default=None)
     more: dict[str, None] = {}
     for step in config.alerts.escalate:
         due = first is not None and not acked and now - first >= step.after - slack(step.after)
-        for one in mailed(config, names, step.to):
-            if one not in usual and one not in out and (due or entries.get(one, Entry()).status is not None):
+        for one in mailed(config, chain(config, condition.target), step.to):
+            if one not in always and one not in out and (due or entries.get(one, Entry()).status is not None):
                 more[one] = None
-    return usual, list(more)
+    return always, list(more)
 
 
 def _first(entry: Entry | None) -> datetime | None:

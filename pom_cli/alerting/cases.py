@@ -64,16 +64,19 @@ def judge_again(db: sqlite3.Connection, config: Config, now: datetime, network: 
 
 
 def own(open_: Mapping[Name, Alert], config: Config) -> list[Case]:
-    """The alerts about PoM itself and its peers: what was so when they were judged last."""
+    """The alerts about PoM itself and its peers: what was so when they were judged last.
+
+    `delivery-failed` is not among them: it is judged after each delivery.
+    """
     return [
         Case(Condition(one.target, one.alert, one.status, one.summary, one.subjects))
         for one in open_.values()
-        if (not one.target and one.alert in OWN_ALERTS) or (one.target in config.peers and not _of_target(one, config))
+        if one.alert != "delivery-failed" and (_of_peer(one, config) if one.target else one.alert in OWN_ALERTS)
     ]
 
 
-def _of_target(one: Alert, config: Config) -> bool:
-    return one.target in config.targets and bool(checks.kind_of(one.alert))
+def _of_peer(one: Alert, config: Config) -> bool:
+    return one.target in config.peers and not (one.target in config.targets and checks.kind_of(one.alert))
 
 
 def of(db: sqlite3.Connection, config: Config, wanted: Iterable[Name], known: Known, now: datetime) -> list[Case]:

@@ -48,7 +48,7 @@ def deliver(config: Config, database: Database, clock: Callable[[], datetime], c
 def _afterwards(db: sqlite3.Connection, config: Config, now: datetime) -> list[Notice]:
     problem = outbox.delivery_condition(db, config)
     known = alert_rows.load(db)
-    cases = [Case(problem)] if problem.status is not OPERATIONAL or ("", problem.alert) in known else []
-    if any(alert.held in ON_THE_WAY for alert in known.values()):
-        cases += [case for case in judge_again(db, config, now) if case.name != ("", problem.alert)]
-    return settle(db, cases, config, now)
+    failed = problem.status is not OPERATIONAL or ("", problem.alert) in known
+    if not failed and not any(alert.held in ON_THE_WAY for alert in known.values()):
+        return []
+    return settle(db, [*([Case(problem)] if failed else []), *judge_again(db, config, now)], config, now)

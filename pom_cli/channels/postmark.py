@@ -225,20 +225,21 @@ def _failed(mail: Mail, fault: _Fault, unsure: bool = False) -> Outcome:
 
 
 def _resume(mails: Sequence[Mail], line: _Line) -> list[Outcome]:
-    """Of mails that may have arrived, send those that Postmark does not know. Not knowing whether it does: wait."""
+    """Of mails that may have arrived, send those that Postmark does not know. Not knowing whether it does: wait, but
+    not for ever."""
     outcomes: list[Outcome] = []
     missing: list[Mail] = []
-    for number, mail in enumerate(mails):
-        found = _look_up(mail, line)
+    fault: _Fault | None = None  # one that would meet every further question, too
+    for mail in mails:
+        found = fault or _look_up(mail, line)
         if isinstance(found, str):
             outcomes.append(Outcome(mail.id, provider_id=found))
-        elif found is None:
+        elif found is None or (mail.resend and not found.permanent):
             missing.append(mail)
-        elif found.divisible:
-            outcomes.append(_failed(mail, found))
         else:
-            outcomes += [_failed(other, found) for other in mails[number:]]
-            break
+            outcomes.append(_failed(mail, found))
+        if isinstance(found, _Fault) and not found.divisible:
+            fault = found
     return outcomes + _deliver(missing, line)
 
 

@@ -52,7 +52,7 @@ def _look(
         return (
             picture["alerts"],
             picture["silences"],
-            told.known(db, now),
+            told.known(db),
             told.unsaid(db, partial(overview.configured, loaded)),
             outbox.undelivered(db, loaded),
         )

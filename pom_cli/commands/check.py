@@ -107,7 +107,7 @@ def _held(db: "Connection", about: "set[Key]") -> tuple[str, ...]:
 
     judged = {(key.target, alert) for key in about for alert in KINDS[key.kind]}
     found = [one for name, one in alerts.load(db).items() if one.held and name in judged]
-    return tuple(f"{one.target} {one.alert}: {one.held}" for one in found)
+    return tuple(f"held ({one.held}): {one.target} {one.alert}" for one in found)
 
 
 def _named(loaded: "Config", words: Iterable[str]) -> "list[Job]":
@@ -198,7 +198,7 @@ def show(report: "Report", as_json: bool) -> None:
     for notice in report.notices:
         click.echo(render.notice_line(notice))
     for one in report.held:
-        click.echo(f"held: {one}; told when that is over, if it is still so")
+        click.echo(f"{one}; will be sent afterwards if it is still so")
     if report.undelivered:
         click.echo(f"undelivered: {report.undelivered}; see pom alerts")
 

@@ -73,7 +73,7 @@ def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
         if as_json:
             return _Picture(found, late=late)
         trends = overview.trends(db, loaded, now, names) if table else {}
-        return _Picture(found, delivery.known(db, now), trends, late)
+        return _Picture(found, delivery.known(db), trends, late)
 
 
 def _show(picture: _Picture, as_json: bool, in_place: bool = False) -> None:

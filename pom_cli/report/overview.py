@@ -12,7 +12,7 @@ from pom_cli.alerting.standing import seen_of, standing
 from pom_cli.config import Config, Target
 from pom_cli.model import OPERATIONAL, OWN_ALERTS, Key, State, Status, worst
 from pom_cli.quantiles import median, percentile
-from pom_cli.report import silences
+from pom_cli.report import delivery, silences
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import crashes, reading, results
 from pom_cli.store.alerts import Alert
@@ -43,7 +43,7 @@ def status(
         "status": worst(Status(one["status"]) for one in found).value if found else OPERATIONAL.value,
         "offline": any(alert.alert == "monitoring-offline" and alert.open for alert in alerts),
         "targets": found,
-        "alerts": [alert_json(one) for one in sorted(alerts, key=_age) if one.open and _about(one, chosen)],
+        "alerts": _alerts(db, [one for one in alerts if one.open and _about(one, chosen)]),
         "undelivered": len(outbox.undelivered(db, config)),
         "silences": [silences.silence_json(one) for one in silences.running(db, config, now)],
         "crashed": crashes.lines(db, config.instance.data_dir, now),
@@ -84,9 +84,13 @@ def _age(alert: Alert) -> tuple[float, str, str]:
     return alert.since.timestamp() if alert.since else 0.0, alert.target, alert.alert
 
 
-def alert_json(alert: Alert) -> dict[str, Any]:
-    """The API's shape of an open alert; `announced_at` is null where nobody was told yet."""
-    announced = alert.announced.first_at if alert.announced.status else None
+def _alerts(db: sqlite3.Connection, open_: Sequence[Alert]) -> list[dict[str, Any]]:
+    told = delivery.known(db) if open_ else {}
+    return [alert_json(one, told[one.target, one.alert].at) for one in sorted(open_, key=_age)]
+
+
+def alert_json(alert: Alert, announced: datetime | None) -> dict[str, Any]:
+    """The API's shape of an open alert; `announced_at` is when the first notice arrived, null where none has."""
     return {
         "target": alert.target,
         "alert": alert.alert,

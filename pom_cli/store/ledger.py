@@ -38,6 +38,8 @@ CARRIES = (
 def load(db: sqlite3.Connection) -> Book:
     """Every line of the ledger."""
     book: Book = {}
+    if not _is_there(db):
+        return book  # a file that this release has not written to yet is one of the release before
     rows = db.execute("SELECT target, alert, recipient, told, subjects, days, first_at, last_at FROM ledger")
     for target, alert, recipient, told, subjects, days, first_at, last_at in rows:
         known = Announced(
@@ -53,6 +55,10 @@ def load(db: sqlite3.Connection) -> Book:
         before = entries.get(recipient, Entry())
         entries[recipient] = Entry(before.told, _both(before.pending, pending))
     return book
+
+
+def _is_there(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ledger'").fetchone())
 
 
 def _both(older: Pending | None, newer: Pending) -> Pending:
@@ -149,4 +155,6 @@ def catch(db: sqlite3.Connection, target: str, alert: str, summary: str, now: da
 
 def caught(db: sqlite3.Connection, since: datetime) -> list[str]:
     """What the net found since then, a line each, oldest first."""
+    if not _is_there(db):
+        return []
     return [line for (line,) in db.execute("SELECT summary FROM caught WHERE at >= ? ORDER BY at", (to_ms(since),))]

@@ -14,8 +14,10 @@ from pom_cli.times import AHEAD, from_ms, to_ms
 QUEUED, GIVEN_UP, MOVED = "queued", "given_up", "moved"  # and "delivered" and "withdrawn", which end it
 LEASE = timedelta(minutes=2)  # well over the longest that a channel may take
 PATIENCE = timedelta(minutes=15)  # with passing faults, until the next channel tries as well
-AGAIN = timedelta(hours=1)  # after which what was given up is tried again
-SECOND_CHANCE = timedelta(minutes=10)  # the same after its first try: a refusal may have been a slip of the provider's
+# What was given up is tried again after an hour, and after ten minutes the first time: a refusal may have been a slip
+# of the provider's. Half a minute less, so that the jitter of the timers costs no whole beat.
+AGAIN = timedelta(minutes=59, seconds=30)
+SECOND_CHANCE = timedelta(minutes=9, seconds=30)
 DOUBT = timedelta(minutes=15)  # so long the provider is asked about a mail that may have arrived; then it is sent
 # The oldest of every recipient, then the second of each.
 _IN_TURN = "row_number() OVER (PARTITION BY channel, recipient ORDER BY row), row"
@@ -97,7 +99,7 @@ def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) ->
             body=body,
             payload=json.loads(payload),
             unsure=bool(unsure),
-            resend=since is not None and at - since >= round(DOUBT.total_seconds() * 1000),
+            resend=since is not None and at - since >= _ms(DOUBT),
             written_at=from_ms(written_at),
             tried=attempts > 1,
             thread=thread(db, message),
@@ -140,19 +142,28 @@ def delivered(db: sqlite3.Connection, row: int, lease: str, provider_id: str, no
 def postponed(
     db: sqlite3.Connection, mail: Mail, lease: str, error: str, unsure: bool, now: datetime, at_least_s: int
 ) -> bool:
-    """A passing fault: tried again after 30 s, a minute, two … an hour, and not before the provider asked for it.
+    """A passing fault: tried again after 30 s, a minute, two … an hour, and not before the provider asked for it; but
+    no later than when the next channel may try too, or a doubt has lasted long enough.
 
-    Is it time for the next channel to try, too: there have been such faults for a quarter of an hour.
+    Is it time for the next channel: there have been such faults for a quarter of an hour.
     """
     row, at = row_id(mail.id), to_ms(now)
+    known = "SELECT attempts, created_at, unsure_at, passed_on FROM outbox WHERE id = ? AND lease = ?"
+    found = db.execute(known, (row, lease)).fetchone()
+    if found is None:
+        return False
+    attempts, created, since, passed_on = found
+    since = (at if since is None or mail.resend else since) if unsure else None
+    ends = [created + _ms(PATIENCE), *([since + _ms(DOUBT)] if since is not None else [])]
+    backoff = at + 1000 * min(3600, 30 << min(attempts - 1, 7))
+    next_at = max(min([backoff, *(end for end in ends if end > at)]), at + 1000 * at_least_s)
+    late = not passed_on and created + _ms(PATIENCE) <= at
     db.execute(
-        "UPDATE outbox SET lease = NULL, lease_until = NULL, error = ?, unsure = ?, tried_at = ?,"
-        " unsure_at = CASE WHEN ? THEN CASE WHEN ? THEN ? ELSE ifnull(unsure_at, ?) END END,"
-        " next_at = ? + max(?, min(3600, 30 * (1 << min(attempts - 1, 7)))) * 1000 WHERE id = ? AND lease = ?",
-        (error, unsure, at, unsure, mail.resend, at, at, at, at_least_s, row, lease),
+        "UPDATE outbox SET lease = NULL, lease_until = NULL, error = ?, unsure = ?, unsure_at = ?, tried_at = ?,"
+        " next_at = ?, passed_on = ? WHERE id = ?",
+        (error, unsure, since, at, next_at, passed_on or late, row),
     )
-    late = "UPDATE outbox SET passed_on = 1 WHERE id = ? AND state = 'queued' AND created_at <= ? AND NOT passed_on"
-    return db.execute(late, (row, to_ms(now - PATIENCE))).rowcount == 1
+    return late
 
 
 def hasten(db: sqlite3.Connection, channel: str, now: datetime) -> None:

@@ -20,8 +20,8 @@ def test_what_is_over_and_was_not_said_to_be_is_shown(pom: Pom, web: WebServer, 
     pom("check", config=config)
     pom("silence", "shop", "--for", "5m", config=config)
     web.on("/", answer(200))
-    assert "held: shop health: silence; told when that is over" in pom("check", config=config).out
-    assert "held: shop health: it is over, and not told yet: silence\n" in pom("alerts", config=config).out
+    assert "held (silence): shop health; will be sent afterwards" in pom("check", config=config).out
+    assert "held (silence): shop health: over, and not notified yet\n" in pom("alerts", config=config).out
     pom("silence", "shop", "--lift", config=config)
     pom("check", config=config)
     assert pom("alerts", config=config).out == "no open alerts, nothing undelivered\n"
@@ -38,9 +38,9 @@ def test_what_is_held_is_shown_of_what_is_named_and_by_the_run_that_judged_it(
     pom("check", config=config)
     pom("silence", "shop", "--for", "5m", config=config)
     web.on("/", answer(200))
-    assert "held: shop health: silence" in pom("check", "health", config=config).out
-    assert "held:" not in pom("check", "routes", config=config).out, "health was not looked at"
-    assert "held:" not in pom("alerts", config=f"{head}[targets.blog]\n{target}").out
+    assert "held (silence): shop health" in pom("check", "health", config=config).out
+    assert "held" not in pom("check", "routes", config=config).out, "health was not looked at"
+    assert "held" not in pom("alerts", config=f"{head}[targets.blog]\n{target}").out
 
 
 @pytest.mark.parametrize(("channels", "warned"), [("", True), ('channels = ["console"]\n', False)])
