@@ -48,7 +48,7 @@ def _show(report: "Report", as_json: bool) -> None:
         click.echo(render.peer_line(peer))
     if report.overdue:
         click.echo(f"overdue: {report.overdue_summary}")
-    for line in report.crashed:
+    for line in (*report.crashed, *report.silenced):
         click.echo(line)
     if not report.peers and not report.overdue and not report.crashed:
         click.echo("no peers configured; own checks run")
@@ -63,6 +63,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         "peers": report.peers,
         "overdue": report.overdue,
         "crashed": list(report.crashed),
+        "silenced": list(report.silenced),
         "notices": [notice.as_json() for notice in report.notices],
         "undelivered": report.undelivered,
     }

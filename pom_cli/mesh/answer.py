@@ -17,7 +17,7 @@ from pom_cli.times import utc
 T = TypeVar("T")
 MOST_TARGETS = 2000
 MOST_KINDS = 50
-MOST_SILENCES = 500
+MOST_SILENCES = 100
 MOST_CRASHES = 10
 LONGEST_SILENCE = timedelta(days=90)  # as `pom silence` allows
 _MOST = 10**9  # mails, seconds

@@ -21,7 +21,7 @@ from pom_cli.config.silences import Quiet, silenced
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
 from pom_cli.mesh import beats as mesh
-from pom_cli.mesh import instance, peering
+from pom_cli.mesh import instance, peering, takeover
 from pom_cli.mesh import report as mesh_view
 from pom_cli.mesh.beats import PeerState, from_row, to_row
 from pom_cli.mesh.peering import Asked
@@ -52,6 +52,7 @@ class Report:
     faults: tuple[str, ...] = ()
     overdue_summary: str = ""
     crashed: tuple[str, ...] = ()  # this instance's own runs that never ended
+    silenced: tuple[str, ...] = ()  # long silences that have just come from peers
 
 
 def run(config: Config, database: Database, now: datetime, console: str = "stdout") -> Report:
@@ -80,7 +81,7 @@ def outcome(report: Report) -> str:
     """How a heartbeat ended, in one line."""
     peers = [f"{peer['name']} {peer['state']}" for peer in report.peers] or ["no peers"]
     late = [f"overdue: {', '.join(report.overdue)}"] if report.overdue else []
-    return "; ".join([listed(peers, 10), *late, *report.faults])
+    return "; ".join([listed(peers, 10), *late, *report.silenced, *report.faults])
 
 
 def _identity(config: Config) -> tuple[str | None, tuple[str, ...]]:
@@ -145,7 +146,9 @@ def record(
     for name, state in states.items():
         rows.save(db, name, to_row(state))
     rows.save_own(db, beats)
-    silence_rows.merge(db, _taken_over(config, asked, own, now))
+    quiet = silence_rows.load(db, now)
+    taken = _taken_over(config, asked, own, quiet, now)
+    silence_rows.merge(db, [one.silence for one in taken])
     looks = overdue.looks(db, config)
     crashed = crashes.lines(db, config.instance.data_dir, now)
     late = [look for look in looks if overdue.is_overdue(look, now)]
@@ -169,6 +172,7 @@ def record(
         notices=notices,
         faults=tuple(caught),
         overdue_summary=overdue.summary(late, now),
+        silenced=takeover.arrivals(taken, quiet, now),
     )
 
 
@@ -176,25 +180,20 @@ def _health(db: sqlite3.Connection) -> dict[str, State]:
     return {key.target: one.state for key, one in results.load(db, ("health",)).items()}
 
 
-def _taken_over(config: Config, asked: Asked, own: str | None, now: datetime) -> list[Silence]:
-    """The peers' silences of what this instance watches, too: maintenance is announced once.
-
-    One that is in force there is in force here, whatever the peer's clock says.
-    """
-    known = {*config.targets, *config.peers, "*"}
-    answers = [(name, beat.answer) for name, beat in asked.beats.items() if beat.answer and beat.answer.id != own]
-    return [
-        replace(one, since=min(one.since, now), origin=one.origin or name)
-        for name, answer in answers
-        for one in answer.silences
-        if one.target in known
-    ]
+def _taken_over(
+    config: Config, asked: Asked, own: str | None, known: Sequence[Silence], now: datetime
+) -> list[takeover.Taken]:
+    """The peers' silences of what this instance watches, too: maintenance is announced once."""
+    answers = {name: beat.answer for name, beat in asked.beats.items() if beat.answer and beat.answer.id != own}
+    return takeover.silences(answers, [*config.targets, *config.peers, "*"], known, now)
 
 
 def _peer_cases(db: sqlite3.Connection, config: Config, states: Mapping[str, PeerState], now: datetime) -> list[Case]:
     # No peer silences its own absence, so only what was set here counts.
     by_hand = [one for one in silence_rows.load(db, now) if one.origin in ("", config.instance.name)]
-    quiet: list[Quiet] = [*config.silences, *by_hand]
+    # A peer's silence of everything mutes the targets; it must not mute the absence of a peer, least of all its own.
+    ours = ("", config.instance.name)
+    quiet: list[Quiet] = [*config.silences, *(one for one in by_hand if one.target != "*" or one.origin in ours)]
     cases = []
     for name, state in states.items():
         seen = partial(_seen, config.peers[name].url, state)

@@ -64,7 +64,7 @@ def test_json_is_the_peers_what_is_overdue_the_notices_and_what_is_owed(pom, pee
     ran = pom("heartbeat", "--json", config=toml(CLOSED, peer.url(""), more="misses = 1"))
     assert ran.code == 1
     found = json.loads(ran.out)
-    assert list(found) == ["peers", "overdue", "crashed", "notices", "undelivered"]
+    assert list(found) == ["peers", "overdue", "crashed", "silenced", "notices", "undelivered"]
     assert [(one["name"], one["state"], one["id"]) for one in found["peers"]] == [
         ("astra", "missing", None),
         ("luna", "alive", ASTRA),

@@ -223,3 +223,36 @@ def test_with_no_answer_at_all_it_is_still_no_answer(mesh: Mesh) -> None:
     mesh.configure(toml(CLOSED))
     mesh.states(3)
     assert "no answer to 3 heartbeats" in " ".join(mesh.mails()[-1][1].split())
+
+
+def test_a_peer_cannot_silence_its_own_absence(mesh: Mesh, peer: WebServer) -> None:
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, silences=[silence(mesh, target="astra")])))
+    mesh.beat()
+    peer.on("/api/peer", [CLOSE])
+    assert mesh.states(3)[-1] == "missing"
+    assert "no answer to 3 heartbeats" in " ".join(mesh.mails()[-1][1].split())
+
+
+def test_silences_in_the_year_9990_are_not_taken_over(mesh: Mesh, peer: WebServer) -> None:
+    far = {"since": "9990-01-01T00:00:00+00:00", "until": "9990-02-01T00:00:00+00:00"}
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, silences=[silence(mesh, **far)])))
+    assert mesh.beat().peers[0]["state"] == "alive"
+    assert mesh.rows("SELECT * FROM silences") == []
+
+
+def test_a_peer_cannot_fill_the_database_with_silences(mesh: Mesh, peer: WebServer) -> None:
+    for beat in range(3):
+        many = [silence(mesh, 1000 * beat + number) for number in range(peer_answer.MOST_SILENCES)]
+        peer.on("/api/peer", web_server.json(told(mesh.now, silences=many)))
+        mesh.beat("1s")
+    assert mesh.rows("SELECT count(*) FROM silences") == [(peer_answer.MOST_SILENCES,)]
+
+
+def test_a_long_silence_is_told_of_in_the_run_that_takes_it_over(mesh: Mesh, peer: WebServer) -> None:
+    until = (mesh.now + timedelta(days=30)).isoformat()
+    long = silence(mesh, until=until)
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, silences=[long])))
+    reports = [mesh.beat(), mesh.beat()]
+    assert [len(report.silenced) for report in reports] == [1, 0]
+    assert reports[0].silenced[0].startswith("astra silences shop for 30 d, until ")
+    assert "astra silences shop" in str(mesh.rows("SELECT outcome FROM runs WHERE command = 'heartbeat'"))

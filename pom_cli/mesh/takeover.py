@@ -1,0 +1,69 @@
+"""What is taken over from peers: silences of what this instance watches too. Pure.
+
+A peer is believed within limits: in number, in length, in time, and never about its own absence.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pom_cli.frozen import dataclass
+from pom_cli.mesh.answer import MOST_SILENCES, PeerAnswer
+from pom_cli.model import Silence
+from pom_cli.times import local, short
+
+AHEAD = timedelta(seconds=30)  # what begins later is taken over when its time has come
+LONG = timedelta(days=1)  # what is longer is told of when it arrives
+_REASON = 100  # characters
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One silence, and the peer that it came from."""
+
+    silence: Silence
+    peer: str
+
+
+def silences(
+    answers: Mapping[str, PeerAnswer], watched: Iterable[str], known: Iterable[Silence], now: datetime
+) -> list[Taken]:
+    """What to store of the peers' silences. What is known can only be lifted, so it takes no room."""
+    names, ids = frozenset(watched), {one.id for one in known}
+    room = MOST_SILENCES - len(ids)
+    taken = []
+    for peer, answer in answers.items():
+        for one in _credible(peer, answer, names, now):
+            if one.id not in ids:
+                if room <= 0:
+                    continue
+                room -= 1
+                ids.add(one.id)
+            taken.append(Taken(replace(one, since=min(one.since, now), origin=one.origin or peer), peer))
+    return taken
+
+
+def _credible(peer: str, answer: PeerAnswer, watched: frozenset[str], now: datetime) -> Iterator[Silence]:
+    for one in answer.silences:
+        if one.target in watched and one.target not in (peer, answer.name) and one.since <= now + AHEAD < one.until:
+            yield one
+
+
+def arrivals(taken: Iterable[Taken], known: Iterable[Silence], now: datetime) -> tuple[str, ...]:
+    """A line for each long silence that has just arrived and is in force, so that nobody is kept in the dark by it."""
+    ids = {one.id for one in known}
+    return tuple(
+        _line(one)
+        for one in taken
+        if one.silence.id not in ids and one.silence.until - now > LONG and one.silence.covers(now + AHEAD)
+    )
+
+
+def _line(taken: Taken) -> str:
+    one = taken.silence
+    what = f"{one.target} {one.kind}".rstrip()
+    why = f": {one.reason[:_REASON]}" if one.reason else ""
+    return (
+        f"{taken.peer} silences {what} for {short(one.until - one.since)}, until {local(one.until)}{why};"
+        f" to end it: pom silence {one.target} --lift"
+    )
