@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from pom_cli.store.spare import Database
 
 
-def config(context: click.Context) -> "Config":
-    """The config in use. Raises UsageError or ConfigError."""
-    from pom_cli import config
+def config(context: click.Context, step_down: bool = True) -> "Config":
+    """The config in use. From here on root is the user to whom the data folder belongs. UsageError or ConfigError.
+
+    Without `step_down` the caller sees to it that root touches nothing in that folder.
+    """
+    from pom_cli import config, privileges
     from pom_cli.toml import paths
 
-    return config.load(paths.find(context.obj, os.environ), os.environ)
+    loaded = config.load(paths.find(context.obj, os.environ), os.environ)
+    if step_down:
+        privileges.become(loaded.instance.data_dir)
+    return loaded
 
 
 def config_for_timer(context: click.Context) -> "Config":

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pom_cli import config
+from pom_cli import config, privileges
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.delivery import Delivery, deliver
 from pom_cli.config import Config
@@ -37,7 +37,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     except (ConfigError, UsageError) as error:
         for folder in _folders(path, environ):
             try:
-                text = (folder / COPY).read_text(encoding="utf-8")
+                with privileges.lent(folder):
+                    text = (folder / COPY).read_text(encoding="utf-8")
                 stand_in = config.parse(text, path, environ, files=False)
             except (OSError, UnicodeDecodeError, ConfigError):
                 continue
@@ -61,7 +62,8 @@ def keep(loaded: Config, environ: Mapping[str, str]) -> str:
     own, usual = loaded.instance.data_dir, paths.default_instance(loaded.path, environ)[1]
     for folder in dict.fromkeys((own, usual)):
         try:
-            _keep(folder / COPY, loaded.text, make=folder == own)
+            with privileges.lent(folder):
+                _keep(folder / COPY, loaded.text, make=folder == own)
         except OSError as error:
             return f"{folder / COPY}: cannot be kept: {error.strerror or error}"
     return ""

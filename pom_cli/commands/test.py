@@ -52,8 +52,8 @@ def command(
     """
     from pom_cli.times import ticking
 
-    # Without words it is what the timer runs.
-    loaded = session.config(context) if words else session.config_for_timer(context)
+    # Without words it is what the timer runs. A record's file may be one that root alone can read.
+    loaded = session.config(context, step_down=words[:1] != (RECORD,)) if words else session.config_for_timer(context)
     clock = ticking(session.now())
     if words[:1] == (RECORD,):
         if len(words) != 2:
@@ -110,11 +110,9 @@ def _made(
     loaded: "Config", targets: "Iterable[Target]", clock: Callable[[], datetime], verbose: bool, as_json: bool
 ) -> "list[SuiteRun]":
     """Run one after the other, for they may well share a machine; each is stored as it ends."""
-    from pom_cli import privileges
     from pom_cli.checks.tests import watch
     from pom_cli.checks.tests.make import make
 
-    privileges.become(loaded.instance.data_dir)  # ssh has the same user and keys as in a timer's run
     runs = []
     for target in targets:
         settings = target.checks["tests"].settings

@@ -1,9 +1,11 @@
 """Config and files: do they load, may the right users read and write them, and is there room for more."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
+from pom_cli import privileges
 from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
 from pom_cli.frozen import dataclass
 
@@ -129,7 +131,7 @@ def _data_modes(data: Path, user: Account, installed: bool = False) -> list[Poin
 
 def _foreign(data: Path, user: Account) -> list[str]:
     """What in the data folder the runs could not write. A folder that this process may not list counts for nothing."""
-    if not os.access(data, os.R_OK | os.X_OK):
-        return []
-    files = [one for one in data.iterdir() if one.is_file() and not one.is_symlink()]
-    return [one.name for one in files if not may(one.stat(), user, 6)]
+    with privileges.lent(data), suppress(PermissionError):
+        files = [one for one in data.iterdir() if one.is_file() and not one.is_symlink()]
+        return [one.name for one in files if not may(one.stat(), user, 6)]
+    return []

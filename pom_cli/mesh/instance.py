@@ -51,17 +51,9 @@ def _make(path: Path) -> None:
             file.write(f"{uuid4()}\n")
             file.flush()
             os.fsync(file.fileno())
-        _give_to_owner(draft)
         try:
             os.link(draft, path)
         except FileExistsError:
             return
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _give_to_owner(path: Path) -> None:
-    """What root makes belongs to whom its folder belongs to, or user pom could not use it later."""
-    owner = path.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(path, owner.st_uid, owner.st_gid)

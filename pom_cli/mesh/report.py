@@ -62,11 +62,9 @@ def mesh(db: sqlite3.Connection, config: Config, now: datetime) -> dict[str, Any
 
 def own_id(config: Config) -> str | None:
     """This instance's id, None where it has none: a heartbeat says why. Looking makes no data folder."""
-    if not config.instance.data_dir.is_dir():
-        return None
     try:
-        return instance.identity(config.instance.data_dir)
-    except StoreError:
+        return instance.identity(config.instance.data_dir) if config.instance.data_dir.is_dir() else None
+    except (StoreError, OSError):
         return None
 
 

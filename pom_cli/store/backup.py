@@ -1,10 +1,14 @@
 """A consistent copy of the database while others write to it, by SQLite's own backup (https://sqlite.org/backup.html)."""
 
 import os
+import shutil
 import sqlite3
+import tempfile
+import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from pom_cli import store
 from pom_cli.errors import StoreError, UsageError
@@ -13,30 +17,54 @@ STEP = 512  # pages at a time, 2 MiB: writers wait for a few milliseconds
 RESTARTS = 5  # SQLite begins again when another process writes in between; then the rest is taken in one go
 
 
-def copy(source: Path, target: Path, pause: Callable[[], None]) -> int:
+def copy(
+    source: Path,
+    target: Path,
+    pause: Callable[[], None],
+    owner: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> int:
     """Copy `source` to `target`, which must not be there; gives the copy's size in bytes once it has proved sound.
 
-    `pause` runs between two steps. Raises UsageError where `target` cannot be made, StoreError for the database's
-    faults; nothing is left behind then.
+    `pause` runs between two steps. Within `owner` this process is the user to whom the database belongs; `target` is
+    written outside it, for that user may not be able to. Raises UsageError where `target` cannot be made, StoreError
+    for the database's faults; nothing is left behind then.
     """
+    _reserve(target)
+    try:
+        with owner(), tempfile.TemporaryDirectory(prefix="pom-backup-") as folder:
+            made = _made(source, Path(folder) / "copy.db", pause)
+        with made, store.faults(target):
+            return _place(made, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _place(made: BinaryIO, target: Path) -> int:
+    """The whole copy in the place that was reserved for it, or nothing."""
+    draft = target.with_name(f".{target.name}-{os.getpid()}-{threading.get_ident()}")
+    try:
+        with draft.open("xb") as file:
+            os.fchmod(file.fileno(), 0o600)  # what was seen and who is told is not for everybody
+            shutil.copyfileobj(made, file)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        draft.replace(target)
+        _sync(target.parent)
+        return size
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _made(source: Path, draft: Path, pause: Callable[[], None]) -> BinaryIO:
     with store.faults(source):
         db = store.open_reader(source)
     if db is None:
         raise StoreError(f"{source}: there is no database yet")
     with closing(db):
-        draft = target.with_name(f".{target.name}-{os.getpid()}")
-        _reserve(target)
-        try:
-            _copy(db, source, draft, pause)
-            size = draft.stat().st_size
-            draft.replace(target)
-            _sync(target.parent)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
-        finally:
-            draft.unlink(missing_ok=True)
-    return size
+        _copy(db, source, draft, pause)
+    return draft.open("rb")
 
 
 def _reserve(target: Path) -> None:
@@ -51,15 +79,12 @@ def _reserve(target: Path) -> None:
 
 
 def _copy(db: sqlite3.Connection, source: Path, draft: Path, pause: Callable[[], None]) -> None:
-    with draft.open("xb") as file:
-        os.fchmod(file.fileno(), 0o600)  # what was seen and who is told is not for everybody
-        with store.faults(draft):
-            try:
-                _fill(db, source, draft, _patience(pause))
-            except _Restless:
-                file.truncate(0)
-                _fill(db, source, draft, None)
-        os.fsync(file.fileno())
+    with draft.open("xb") as file, store.faults(draft):
+        try:
+            _fill(db, source, draft, _patience(pause))
+        except _Restless:
+            file.truncate(0)
+            _fill(db, source, draft, None)
 
 
 def _fill(db: sqlite3.Connection, source: Path, draft: Path, step: Callable[[int, int, int], None] | None) -> None:

@@ -281,6 +281,8 @@ def test_what_user_pom_could_not_write_is_named_with_the_cure(tmp_path: Path) ->
     data.mkdir()
     (data / "pom.db").touch(0o644)
     os.chown(data, 12345, 12345)
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)  # the folder's owner can reach it
     user = files.Account("pom", 12345, frozenset({12345}))
     [point] = files._data_modes(data, user)
     assert (point.status, point.cure) == ("fault", f"chown -R pom:pom {data}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,11 +75,3 @@ def test_what_is_no_file_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "instance_id").mkdir()
     with pytest.raises(StoreError, match="instance_id: cannot be read: Is a directory"):
         instance.identity(tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_what_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
-    os.chown(tmp_path, 12345, 23456)
-    instance.identity(tmp_path)
-    found = (tmp_path / "instance_id").stat()
-    assert (found.st_uid, found.st_gid) == (12345, 23456)

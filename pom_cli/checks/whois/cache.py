@@ -57,9 +57,6 @@ def _replace(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(name).chmod(0o640)
-        if os.geteuid() == 0:  # an operator's run as root leaves it to the directory's owner
-            owner = path.parent.stat()
-            os.chown(name, owner.st_uid, owner.st_gid)
         Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)
