@@ -191,9 +191,7 @@ def _taken_over(
 def _peer_cases(db: sqlite3.Connection, config: Config, states: Mapping[str, PeerState], now: datetime) -> list[Case]:
     # No peer silences its own absence, so only what was set here counts.
     by_hand = [one for one in silence_rows.load(db, now) if one.origin in ("", config.instance.name)]
-    # A peer's silence of everything mutes the targets; it must not mute the absence of a peer, least of all its own.
-    ours = ("", config.instance.name)
-    quiet: list[Quiet] = [*config.silences, *(one for one in by_hand if one.target != "*" or one.origin in ours)]
+    quiet: list[Quiet] = [*config.silences, *by_hand]
     cases = []
     for name, state in states.items():
         seen = partial(_seen, config.peers[name].url, state)
