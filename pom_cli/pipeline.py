@@ -11,7 +11,7 @@ from functools import partial
 
 from pom_cli import checks, isolation
 from pom_cli.alerting import cases as judging
-from pom_cli.alerting import clock, config_broken
+from pom_cli.alerting import clock, config_broken, store_failed
 from pom_cli.alerting import offline as evidence
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.cases import Known
@@ -215,9 +215,8 @@ def _cases(
     states = {key: have.state for key, have in stored.items()} | {one.key: one.state for _, one in records}
     known = Known(states, {key: have.id for key, have in stored.items()}, network)
     health = {key.target: state for key, state in states.items() if key.kind == "health"}
-    fresh = (
-        config_broken.cases(config) + _network_cases(config, records, network) + _clock_cases(db, config, health, now)
-    )
+    fresh = [*config_broken.cases(config), *store_failed.cases(db), *_network_cases(config, records, network)]
+    fresh += _clock_cases(db, config, health, now)
     names = {case.name for case in fresh}
     again = [case for case in judging.own(open_, config) if case.name not in names]
     return [*fresh, *again, *judging.of(db, config, wanted, known, now)]

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from sqlite3 import Connection
+
     from pom_cli.config import Config
     from pom_cli.config.targets import Target
     from pom_cli.store.spare import Database
@@ -54,6 +57,13 @@ def database(loaded: "Config") -> "Database":
 
     privileges.become(loaded.instance.data_dir)
     return Database(loaded.instance.data_dir / "pom.db", os.environ)
+
+
+def reader(loaded: "Config") -> "AbstractContextManager[tuple[Connection | None, str]]":
+    """The database for reading, or the spare that is kept meanwhile, with a line that says so. Raises StoreError."""
+    from pom_cli.store import spare
+
+    return spare.reader(loaded.instance.data_dir / "pom.db", os.environ)
 
 
 def now() -> datetime:

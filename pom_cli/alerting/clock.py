@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pom_cli.alerting.overdue import limit
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
-from pom_cli.model import ERROR, OPERATIONAL, Condition, State
+from pom_cli.model import DEGRADED, OPERATIONAL, Condition, State
 from pom_cli.quantiles import median
 from pom_cli.store.peers import PeerRow
 from pom_cli.text import listed
@@ -59,7 +59,7 @@ def condition(clocks: Sequence[Clock]) -> Condition | None:
     alike = [one for one in off if abs(one.skew_s - middle) <= LIMIT_S]
     against = len(off) - len(alike) + sum(not one.here for one in agreed)
     if len(alike) > max(1, against):
-        return Condition("", ALERT, ERROR, _told(middle, alike))
+        return Condition("", ALERT, DEGRADED, _told(middle, alike))
     if len(agreed) > len(off):
         return Condition("", ALERT, OPERATIONAL, f"this host's clock agrees with {_names(agreed)}")
     return None

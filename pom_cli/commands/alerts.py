@@ -27,27 +27,29 @@ def command(context: click.Context, as_json: bool) -> int:
         return 0
     loaded = session.config(context)
     now = session.now()
-    found, quiet, known, unsaid, rows = _look(loaded, now)
+    found, quiet, known, unsaid, rows, note = _look(loaded, now)
     if as_json:
         session.print_json({"alerts": found, "silences": quiet, "outbox": [_row_json(row) for row in rows]})
+        session.complain(filter(None, [note]))
     else:
+        if note:
+            click.echo(note)
         _show(found, quiet, known, unsaid, rows, now)
     return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 0
 
 
 def _look(
     loaded: "Config", now: "datetime"
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], "Known", list[str], "list[Row]"]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], "Known", list[str], "list[Row]", str]:
     from functools import partial
 
-    from pom_cli import store
     from pom_cli.alerting import outbox
     from pom_cli.report import delivery as told
     from pom_cli.report import overview
 
-    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+    with session.reader(loaded) as (db, note):
         if db is None:
-            return [], overview.empty(loaded, now)["silences"], {}, [], []
+            return [], overview.empty(loaded, now)["silences"], {}, [], [], note
         picture = overview.status(db, loaded, now, latencies=False)
         return (
             picture["alerts"],
@@ -55,6 +57,7 @@ def _look(
             told.known(db),
             told.unsaid(db, partial(overview.configured, loaded)),
             outbox.undelivered(db, loaded),
+            note,
         )
 
 

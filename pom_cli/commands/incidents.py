@@ -28,11 +28,14 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
 
     loaded = session.config(context)
     now = session.now()
-    kept = _look(loaded, history.since(since, now), limit)
+    kept, note = _look(loaded, history.since(since, now), limit)
     found = [overview.incident_json(one, now) for one in kept]
     if as_json:
         session.print_json(found)
+        session.complain(filter(None, [note]))
         return 0
+    if note:
+        click.echo(note)
     for incident, one in zip(found, kept, strict=True):
         for line in _lines(incident, [told.views for told in one.told]):
             click.echo(line)
@@ -42,12 +45,11 @@ def command(context: click.Context, since: str, limit: int, as_json: bool) -> in
     return 0
 
 
-def _look(loaded: "Config", begun: "datetime", limit: int) -> "list[Incident]":
-    from pom_cli import store
+def _look(loaded: "Config", begun: "datetime", limit: int) -> "tuple[list[Incident], str]":
     from pom_cli.report import history
 
-    with store.reader(loaded.instance.data_dir / "pom.db") as db:
-        return history.began(db, loaded, begun, limit) if db else []
+    with session.reader(loaded) as (db, note):
+        return history.began(db, loaded, begun, limit) if db else [], note
 
 
 def _lines(incident: "Mapping[str, Any]", views: "Sequence[Sequence[str]]") -> list[str]:

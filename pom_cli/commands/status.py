@@ -60,12 +60,11 @@ def _pause() -> None:
 
 
 def _look(loaded: "Config", names: list[str], as_json: bool) -> _Picture:
-    from pom_cli import store
     from pom_cli.alerting import overdue
     from pom_cli.report import delivery, overview
 
     now, table = session.now(), session.on_terminal()
-    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+    with session.reader(loaded) as (db, _note):
         if db is None:
             return _Picture(overview.empty(loaded, now, names))
         found = overview.status(db, loaded, now, names, latencies=as_json or table)

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pom_cli.alerting import clock, config_broken, offline, overdue, untold
+from pom_cli.alerting import clock, config_broken, offline, overdue, store_failed, untold
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.cases import judge_again
 from pom_cli.alerting.delivery import deliver
@@ -156,6 +156,8 @@ def record(
     cases += [Case(one) for one in offline.conditions(network, (), False)]
     wrong = clock.condition(clock.others(config, _health(db), rows.load(db), now))
     cases += [Case(wrong)] if wrong else []
+    # What is in memory alone would be new with every beat: then the checks say it, which run less often.
+    cases += store_failed.cases(db) if getattr(db, "lasting", True) else []
     fresh = {case.name for case in cases}
     cases += [case for case in judge_again(db, config, now, network) if case.name not in fresh]
     notices = settle(db, cases, config, now)

@@ -75,6 +75,8 @@ def first_line(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> s
         since = min((target["since"] for target in bad if target["since"]), default=None)
         names = listed(f"{target['name']} {target['status']}" for target in bad)
         told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
+    if any(alert["alert"] == "store-failed" for alert in alerts):
+        told = f"its database cannot be written: this is what a spare one keeps; {told}"
     overdue = [f"overdue: {', '.join(late)}"] if late else []
     overdue += ["a run never ended"] if found["crashed"] else []
     named = [target["name"] for target in bad]

@@ -29,12 +29,14 @@ class Connection(sqlite3.Connection):
     """A connection that knows why it is not the main file's, for the messages that are decided over it."""
 
     fault = ""
+    lasting = True  # False: in memory alone, so that the next run knows nothing of it
 
 
 def open_(path: Path) -> Connection:
     """The database at `path`, made where there is none, migrated where it is older. Raises StoreError."""
     with faults(path):
         _make_folder(path.parent)
+        refuse_emptied(path)
         db = connect(path)
         try:
             _prepare(db, path)
@@ -92,6 +94,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             if _version(db, path) < VERSION:
                 migrations.apply(db)
                 db.execute(f"PRAGMA user_version={VERSION}")
+        if path.parent != Path():
+            _mark(path).touch(0o640)
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
@@ -166,6 +170,17 @@ def _cure(name: str, busy_ms: int) -> str:
         "SQLITE_IOERR": ": the disk fails",
     }
     return next((cure for start, cure in cures.items() if name.startswith(start)), "")
+
+
+def _mark(path: Path) -> Path:
+    """The file that says that there was a database: an empty one in its place is no new one."""
+    return path.with_name(f".{path.name}-made")
+
+
+def refuse_emptied(path: Path) -> None:
+    """Raise DamagedError where a database was, and an empty file is: SQLite would take it for a new one."""
+    if path.exists() and path.stat().st_size == 0 and _mark(path).exists():
+        raise DamagedError(f"{path}: damaged: it has been emptied")
 
 
 def _make_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from pom_cli.times import AHEAD, to_ms
 _SEED_BUSY_MS = 1000  # to read a file that could not be opened for writing: a lock has been waited for already
 
 # Parents first, so that the ids of series and incidents are known when their children come.
-_SEEDED = ("series", "states", "alerts", "ledger", "incidents", "silences", "peers", "beats")
+_SEEDED = ("series", "states", "hours", "alerts", "ledger", "incidents", "notices", "silences", "peers", "beats")
 
 
 def seed(spare: sqlite3.Connection, main: Path) -> None:
@@ -33,6 +33,17 @@ def seed(spare: sqlite3.Connection, main: Path) -> None:
         return  # half of it would be a false picture: the transaction kept nothing
     finally:
         reader.close()
+
+
+def clear(spare: sqlite3.Connection) -> None:
+    """Forget everything, for a spare that was taken over and cannot be removed."""
+    for table in {*_SEEDED, "results", "messages", "outbox", "test_runs"}:
+        spare.execute(f"DELETE FROM {table}")
+
+
+def is_clear(spare: sqlite3.Connection) -> bool:
+    """Whether nothing has been seeded or stored yet."""
+    return not any(spare.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in ("series", "peers", "beats"))
 
 
 def adopt(db: sqlite3.Connection, spare: sqlite3.Connection, now: datetime) -> None:

@@ -54,6 +54,7 @@ def prune(
                 raise
             ballast.unlink()
             rows = _all(db, now, retention, series_kept, alert_kept, pause)
+            return Pruned(rows, max(0, _free(db) - before))  # the room is left to the runs; the next prune takes it
         freed = max(0, _free(db) - before)
     _keep_ballast(ballast)
     return Pruned(rows, freed)

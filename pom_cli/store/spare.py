@@ -7,8 +7,8 @@ write the main file adopts what the spare holds. A damaged main file is set asid
 
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ class Database:
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path, self.main, self.fault = path, path, ""
+        self._number = _number(path)
         self._environ = environ
         try:
             self.db = store.open_(path)
@@ -76,8 +77,11 @@ class Database:
             self.db.close()
         if isinstance(error, DamagedError):
             try:
-                aside = set_aside(self.main)
+                aside = set_aside(self.main, self._number)
                 self.db = store.open_(self.main)
+                if aside is None:
+                    self.fault = ""  # what could not be read a moment ago can be read now
+                    return
                 self.fault += f"; it was set aside as {aside}, and a new one begun"
                 self.db.fault = self.fault
                 return
@@ -102,14 +106,24 @@ class Database:
             return
         try:
             # Who still writes to the spare waits meanwhile, and finds then that it has gone.
-            with faults(self.main), transaction(spare):
+            with faults(path), transaction(spare):
                 if _number(path) == number:
-                    with transaction(self.db):
+                    with faults(self.main), transaction(self.db):
                         handover.adopt(self.db, spare, datetime.now(UTC))
-                    path.unlink()
-                    Path(f"{path}-journal").unlink(missing_ok=True)
+                    self._remove(path, spare)
+        except StoreError as error:
+            self.fault = f"{error}; what the spare holds could not be taken over"
         finally:
             spare.close()
+
+    def _remove(self, path: Path, spare: sqlite3.Connection) -> None:
+        try:
+            path.unlink()
+            Path(f"{path}-journal").unlink(missing_ok=True)
+        except OSError as error:
+            # What it held is the main file's by now; left here, it would be sent once more.
+            handover.clear(spare)
+            self.fault = f"{path}: cannot be removed: {error.strerror}"
 
 
 def _number(path: Path) -> int:
@@ -120,8 +134,11 @@ def _number(path: Path) -> int:
         return 0
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, never over another; gives its new name. A file that is sound by now stays."""
+def set_aside(path: Path, number: int) -> Path | None:
+    """Rename a damaged file, never over another; returns its new name. None for a file that is sound by now.
+
+    `number` is that of the file in which the damage was met: another run may have replaced it.
+    """
     import fcntl
 
     folder = os.open(path.parent, os.O_RDONLY)
@@ -139,12 +156,13 @@ def set_aside(path: Path) -> Path:
     finally:
         os.close(folder)
     newest = sorted(path.parent.glob(f"{path.name}.damaged-*"))
-    return newest[-1] if newest else path
+    return newest[-1] if newest and _number(path) != number else None
 
 
 def _is_damaged(path: Path) -> bool:
     try:
         with faults(path):
+            store.refuse_emptied(path)
             db = store.connect(path)
             try:
                 return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
@@ -159,19 +177,56 @@ def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, store.Con
     path = spare_path(main, environ, make=True)
     if path is not None:
         try:
-            fresh = not path.exists()
             db = store.open_(path)
-            if fresh:
+            if handover.is_clear(db):
                 handover.seed(db, main)
             return path, db, ""
         except StoreError as error:
             doubt = f"; {error}: what this run finds is not remembered"
-    return Path(_MEMORY), store.open_(Path(_MEMORY)), doubt
+    memory = store.open_(Path(_MEMORY))
+    memory.lasting = False
+    handover.seed(memory, main)
+    return Path(_MEMORY), memory, doubt
+
+
+def kept(main: Path, environ: Mapping[str, str]) -> Path | None:
+    """The spare to read instead of the main file: where there is one that was written later, whoever's runs those were.
+
+    The timers' one is where systemd put it (RuntimeDirectory=).
+    """
+    try:
+        written, owner = main.stat().st_mtime_ns, main.stat().st_uid
+    except OSError:
+        written, owner = 0, os.geteuid()
+    own = spare_path(main, environ, make=False)
+    name = _name(main)
+    folders = (Path("/run/pom"), Path(f"/tmp/pom-{owner}"))  # noqa: S108 - whose it is is looked at
+    for path in [*([own] if own else []), *(folder / name for folder in folders)]:
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        if found.st_uid in (os.geteuid(), owner) and found.st_mtime_ns > written:
+            return path
+    return None
+
+
+def _name(main: Path) -> str:
+    return f"pom-{sha256(str(main.absolute()).encode()).hexdigest()[:16]}.db"
+
+
+@contextmanager
+def reader(main: Path, environ: Mapping[str, str]) -> Iterator[tuple[sqlite3.Connection | None, str]]:
+    """`store.reader` of the main file, or of its spare while that alone is written; with a line that says so."""
+    path = kept(main, environ)
+    note = f"{main} cannot be written: this is what its spare keeps ({path})" if path else ""
+    with store.reader(path or main) as db:
+        yield db, note
 
 
 def spare_path(main: Path, environ: Mapping[str, str], make: bool) -> Path | None:
     """Where the spare of this database is: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, else our own under $TMPDIR or /tmp."""
-    name = f"pom-{sha256(str(main.absolute()).encode()).hexdigest()[:16]}.db"
+    name = _name(main)
     given = (environ.get("RUNTIME_DIRECTORY", "").split(":")[0], environ.get("XDG_RUNTIME_DIR", ""))
     # Not tempfile: it loads ten modules, and writes a file to try each folder, in every run.
     shared = (environ.get("TMPDIR", ""), "/tmp")  # noqa: S108 - everybody's, which is why `_private` looks

@@ -1,5 +1,6 @@
 """The database as the API reads it: opened for one answer, in one snapshot, never for writing, never for long."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import TypeVar
 
 from pom_cli import store
 from pom_cli.errors import StoreError
-from pom_cli.store import DamagedError, migrations
+from pom_cli.store import DamagedError, migrations, spare
 
 T = TypeVar("T")
 BUSY_MS = 1000  # for a lock: a client gets its 503 within a second or two
@@ -43,9 +44,14 @@ class Source:
     """The database at `path`. `complain` is called once when it cannot be read, and once when it can again."""
 
     def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
-        self.path, self._complain = path, complain
+        self._main, self._complain = path, complain
         self._lock = threading.Lock()
         self._fault, self._until = "", 0.0
+
+    @property
+    def path(self) -> Path:
+        """The main file, or the spare that is kept while that cannot be written."""
+        return spare.kept(self._main, os.environ) or self._main
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` makes of one snapshot; of an empty database before the first run. Raises StoreError.

@@ -35,7 +35,7 @@ TODAY = "Sun, 25 Oct 2026 18:13:20 GMT"  # the same
 )
 def test_two_that_agree_and_are_the_most_contradict_this_clock(skews: list[float], told: str | None) -> None:
     found = condition([Clock(name, skew) for name, skew in zip("abcd", skews, strict=False)])
-    assert (found and (found.summary if found.status == "error" else found.status.value)) == told
+    assert (found and (found.summary if found.status == "degraded" else found.status.value)) == told
 
 
 def test_this_machine_s_own_servers_are_no_witnesses_for_its_clock() -> None:
@@ -43,7 +43,7 @@ def test_this_machine_s_own_servers_are_no_witnesses_for_its_clock() -> None:
     own = [Clock(name, 0, here=True) for name in ("here", "there", "too")]
     found = condition([*wrong, *own])
     assert found is not None
-    assert found.status == "error"
+    assert found.status == "degraded"
 
 
 @pytest.mark.parametrize(

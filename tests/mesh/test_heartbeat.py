@@ -525,7 +525,7 @@ def test_with_a_damaged_database_a_peer_is_still_missed(mesh: Mesh, peer: WebSer
     mesh.path.write_bytes(b"this is no database" * 400)
     peer.on("/api/peer", [CLOSE])
     report = mesh.beat()
-    assert reasons(report) == [("astra", "peer-missing", "new")]
+    assert reasons(report) == [("astra", "peer-missing", "new"), ("", "store-failed", "new")]
     assert any("damaged" in fault for fault in report.faults)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -12,13 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from postmark_server import PostmarkServer
+from conftest import Pom
+from postmark_server import SERVER_ERROR, PostmarkServer
 from scene import Scene
 from small_disk import SmallDisk
 from web_server import WebServer, answer
 
 from pom_cli import store
-from pom_cli.store.spare import Database
+from pom_cli.store.spare import Database, kept, spare_path
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_on_a_full_disk_the_alert_is_sent_once_a_cooldown_and_the_fault_is_told(
     report = scene.run()
     assert "free some disk space" in report.faults[0]
     assert "PoM's own database: " in postmark.accepted[0]["TextBody"], "and the mail tells it"
-    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error"]
+    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error (+1 more)"]
     for _ in range(5):
         assert scene.run("1m").faults
     assert len(postmark.accepted) == 1, "the spare remembers what was announced"
@@ -64,8 +66,8 @@ def test_on_a_full_disk_the_alert_is_sent_once_a_cooldown_and_the_fault_is_told(
     web.on("/", answer(200))
     report = scene.run()
     assert report.faults == ()
-    assert [notice.reason for notice in report.notices] == ["recovered"], "what the spare announced was taken over"
-    assert scene.rows("SELECT count(*) FROM incidents WHERE ended_at IS NOT NULL") == [(1,)]
+    assert [notice.reason for notice in report.notices] == ["recovered"] * 2, "what the spare announced was taken over"
+    assert scene.rows("SELECT count(*) FROM incidents WHERE ended_at IS NOT NULL") == [(2,)]
     assert len(scene.rows("SELECT * FROM results")) == 8, "and what it saw"
 
 
@@ -80,7 +82,7 @@ def test_on_a_read_only_disk_the_alert_is_sent_and_nothing_is_forgotten(
     assert len(postmark.accepted) == 1
     subprocess.run(["mount", "-o", "remount,rw", small_disk.folder], check=True)
     assert scene.run().faults == ()
-    assert len(postmark.accepted) == 1
+    assert len(postmark.subjects) == 2 and "database writable again" in postmark.subjects[1]
 
 
 def test_mail_that_the_spare_could_not_deliver_is_delivered_from_the_main_file_later(
@@ -99,7 +101,8 @@ def test_mail_that_the_spare_could_not_deliver_is_delivered_from_the_main_file_l
     shutil.move(scene.path.with_name("kept"), scene.path)
     report = scene.run()
     assert (report.undelivered, report.faults) == (0, ())
-    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error"]
+    over = "[PoM hetzner] database writable again after 5 min"
+    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error (+1 more)", over]
 
 
 def test_a_run_whose_spare_was_taken_over_meanwhile_goes_on_with_the_main_file(scene: Scene) -> None:
@@ -225,7 +228,7 @@ def test_a_timers_run_over_a_file_of_which_one_page_is_damaged_still_sees_and_sp
     assert (ran.returncode, "Traceback" in ran.stderr) == (3, False)
     assert "damaged" in ran.stderr
     assert "shop health: error" in ran.stdout
-    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error"]
+    assert postmark.subjects == ["[PoM hetzner] shop error: 500 Internal Server Error (+1 more)"]
 
 
 def test_a_file_that_is_locked_for_long_does_not_hold_back_the_alert(
@@ -242,7 +245,7 @@ def test_a_file_that_is_locked_for_long_does_not_hold_back_the_alert(
     holder.execute("ROLLBACK")
     holder.close()
     assert scene.run().faults == ()
-    assert len(postmark.accepted) == 1
+    assert len(postmark.accepted) == 2
 
 
 @pytest.mark.parametrize(("newer", "refused"), [(0, False), (1, False), (2, True), (900, True)])
@@ -306,3 +309,122 @@ def test_where_nothing_can_be_written_the_run_still_sees_and_speaks(
     assert "not remembered" in report.faults[0]
     assert [result.finding.status for result in report.results] == ["error"]
     assert len(postmark.accepted) == 1
+
+
+class TestTheFaultItself:
+    """`store-failed` is told whether or not anything else is wrong, and readers see what the spare keeps."""
+
+    def read_only(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No write works: as root is stopped by no mode, the pragma stands in for it."""
+        real = store.connect
+
+        def connect(path: Path) -> store.Connection:
+            db = real(path)
+            if path == scene.path:
+                db.execute("PRAGMA query_only=ON")
+            return db
+
+        monkeypatch.setattr(store, "connect", connect)
+
+    def test_it_is_mailed_once_and_its_end_too(
+        self, scene: Scene, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.run()
+        with monkeypatch.context() as patch:
+            self.read_only(scene, patch)
+            for _ in range(4):
+                assert scene.run().faults
+        [subject] = postmark.subjects
+        assert subject.startswith("[PoM hetzner] database not writable: ")
+        assert "df -h" in postmark.accepted[0]["TextBody"]
+        assert scene.run().faults == ()
+        assert len(postmark.subjects) == 2 and "database writable again" in postmark.subjects[1]
+        scene.run()
+        assert len(postmark.accepted) == 2
+
+    def test_readers_show_what_the_spare_keeps_and_say_so_first(
+        self, scene: Scene, web: WebServer, pom: Pom, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = f'[instance]\nname = "hetzner"\ndata_dir = "{scene.folder / "data"}"\n{scene.toml}'
+        assert pom("check", config=config, env=scene.environ).code == 0
+        web.on("/", answer(500))
+        self.read_only(scene, monkeypatch)
+        assert pom("check", config=config, env=scene.environ).code == 3
+        status = pom("status", config=config, env=scene.environ)
+        assert status.code == 1
+        first = status.out.splitlines()[0]
+        assert first.startswith("hetzner: its database cannot be written: this is what a spare one keeps; 1 of 1 not")
+        for command in ("alerts", "incidents"):
+            out = pom(command, config=config, env=scene.environ).out
+            assert "cannot be written: this is what its spare keeps" in out.splitlines()[0]
+            assert "shop health: error" in out
+        found = json.loads(pom("status", "--json", config=config, env=scene.environ).out)
+        assert {one["alert"] for one in found["alerts"]} == {"health", "store-failed"}
+
+    def test_a_spare_that_is_older_than_the_main_file_is_not_shown(self, scene: Scene) -> None:
+        place = spare_path(scene.path, scene.environ, make=True)
+        assert place
+        store.open_(place).close()
+        os.utime(place, (1, 1))
+        Database(scene.path, {**scene.environ, "RUNTIME_DIRECTORY": str(scene.folder / "elsewhere")}).close()
+        assert kept(scene.path, scene.environ) is None
+
+    def test_an_emptied_file_is_no_new_one(self, scene: Scene, postmark: PostmarkServer) -> None:
+        scene.run()
+        scene.path.write_bytes(b"")
+        report = scene.run()
+        assert "damaged: it has been emptied; it was set aside as " in report.faults[0]
+        [subject] = postmark.subjects
+        assert subject.startswith("[PoM hetzner] database not writable: ")
+        assert scene.run().faults == ()
+
+    def test_an_empty_file_where_never_was_a_database_is_a_new_one(self, scene: Scene) -> None:
+        scene.path.parent.mkdir()
+        scene.path.touch()
+        assert scene.run().faults == ()
+
+    def test_a_read_error_that_has_passed_sets_nothing_aside(self, scene: Scene) -> None:
+        scene.run()
+        database = Database(scene.path, scene.environ)
+        met = []
+
+        def work(db: sqlite3.Connection) -> int:
+            if not met:
+                met.append(1)
+                raise sqlite3_error("SQLITE_CORRUPT")
+            return int(db.execute("SELECT count(*) FROM results").fetchone()[0])
+
+        assert database.read(work) == 1
+        assert database.fault == ""
+        assert list(scene.path.parent.glob("*.damaged-*")) == []
+        database.close()
+
+    def test_a_spare_that_cannot_be_removed_is_sent_once(
+        self, scene: Scene, web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scene.run()
+        postmark.script = [SERVER_ERROR]
+        web.on("/", answer(500))
+        with monkeypatch.context() as patch:
+            self.read_only(scene, patch)
+            scene.run()
+        place = spare_path(scene.path, scene.environ, make=False)
+        real = Path.unlink
+
+        def unlink(path: Path, missing_ok: bool = False) -> None:
+            if path == place:
+                raise PermissionError(1, "Operation not permitted")
+            real(path, missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", unlink)
+        assert "cannot be removed: Operation not permitted" in scene.run().faults[0]
+        scene.run()
+        self.read_only(scene, monkeypatch)
+        scene.run()
+        assert len([one for one in postmark.subjects if "shop error" in one]) == 1
+
+
+def sqlite3_error(name: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorname = name
+    return error
