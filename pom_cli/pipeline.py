@@ -11,7 +11,7 @@ from functools import partial
 
 from pom_cli import checks, isolation
 from pom_cli.alerting import cases as judging
-from pom_cli.alerting import clock, config_broken, store_failed
+from pom_cli.alerting import clock, config_broken, own_fault, store_failed
 from pom_cli.alerting import offline as evidence
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.cases import Known
@@ -24,7 +24,7 @@ from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
 from pom_cli.jobs import Job, Look, Lost, judge
 from pom_cli.mesh import vantage
-from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State
+from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State, Status
 from pom_cli.store import crashes, results
 from pom_cli.store import peers as peer_rows
 from pom_cli.store.recording import Recording, recorded
@@ -74,7 +74,7 @@ def run(
     kinds = tuple(dict.fromkeys(job.kind for job in jobs))
     with recorded(database, command, kinds, now, ticks) as recording:
         seen = _looks(config, jobs, recording, now)
-        network = _weigh(config, seen, database)
+        network = _weigh(config, seen, database, now)
         network = vantage.ask(config, network, _health(seen), database, now)
         observed = [one for one, _ in seen]
         found, notices = database.write(
@@ -134,8 +134,19 @@ def _of_target(kind: str) -> bool:
     return kind == "health" or bool(checks.load(kind).COVERED)
 
 
-def _weigh(config: Config, glances: Sequence[Glance], database: Database) -> Network:
-    """Is our own network down. Asked only when this run got silence, and every target's newest health is silence."""
+def _weigh(config: Config, glances: Sequence[Glance], database: Database, now: datetime) -> Network:
+    """Is it us: what this host itself explains, or our own network that is down.
+
+    The latter is asked only when this run got silence, and every target's newest health is silence.
+    """
+
+    def last_known() -> dict[str, Status | None]:
+        stored = database.read(partial(results.load, kinds=("health",)))
+        return {key.target: one.state.known for key, one in stored.items()}
+
+    peers = clock.others(config, {}, database.read(peer_rows.load), now) if config.peers else []
+    if (explained := own_fault.explain(config.targets, _health(glances), last_known, peers)).ours:
+        return explained
     networked = [findings for (job, _), findings in glances if checks.load(job.kind).NETWORK]
     silence = any(not any(finding.answered for finding in findings) for findings in networked)
     answered = {name: finding.answered for name, finding in _health(glances).items()}
@@ -191,6 +202,8 @@ def _records(
     for finding in findings:
         if network.offline and module.NETWORK and not finding.answered:
             finding = without_network(finding, f"this monitor is offline: {network.proof}")
+        elif network.ours and _of_target(job.kind) and finding.status is not OPERATIONAL:
+            finding = without_network(finding, network.ours.summary)
         key = Key(name, job.kind, finding.subject)
         have = stored.get(key)
         records.append(
@@ -216,13 +229,17 @@ def _cases(
     known = Known(states, {key: have.id for key, have in stored.items()}, network)
     health = {key.target: state for key, state in states.items() if key.kind == "health"}
     fresh = [*config_broken.cases(config), *store_failed.cases(db), *_network_cases(config, records, network)]
-    fresh += _clock_cases(db, config, health, now)
+    fresh += _clock_cases(db, config, health, network, now)
     names = {case.name for case in fresh}
     again = [case for case in judging.own(open_, config) if case.name not in names]
     return [*fresh, *again, *judging.of(db, config, wanted, known, now)]
 
 
-def _clock_cases(db: sqlite3.Connection, config: Config, health: Mapping[str, State], now: datetime) -> list[Case]:
+def _clock_cases(
+    db: sqlite3.Connection, config: Config, health: Mapping[str, State], network: Network, now: datetime
+) -> list[Case]:
+    if network.ours and network.ours.alert == clock.ALERT:
+        return []  # it is among the network's
     found = clock.condition(clock.others(config, health, peer_rows.load(db) if config.peers else {}, now))
     return [Case(found)] if found else []
 

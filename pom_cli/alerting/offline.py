@@ -37,6 +37,7 @@ class Network:
     offline: bool = False
     proof: str = ""
     views: Mapping[str, View] = field(default_factory=dict)  # by target, for those that were asked about
+    ours: Condition | None = None  # what on this host explains what was found bad
 
 
 def doubtful(answered: Iterable[bool | None]) -> bool:
@@ -81,6 +82,8 @@ def conditions(network: Network, watched: Sequence[str], answer: bool) -> list[C
 
     `watched` are the targets whose health is looked at: if the network is not to blame after all, it is they.
     """
+    if network.ours:
+        return [network.ours]
     if network.offline:
         names = listed(watched)
         silent = f"none of {len(watched)} targets answers ({names})" if len(watched) > 1 else f"{names} does not answer"

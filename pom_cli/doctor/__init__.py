@@ -31,6 +31,7 @@ EXAMINATIONS = {
     "peers": "ways.peers",
     "witnesses": "ways.witnesses",
     "clock": "ways.clock",
+    "roots": "ways.roots",
 }
 
 

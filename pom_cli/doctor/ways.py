@@ -147,6 +147,15 @@ def _peer(name: str, url: str, beat: Any) -> Point:
     return ok(f"{name} ({url}): alive, PoM {beat.answer.version}{clocks}")
 
 
+def roots(patient: Patient) -> list[Point]:
+    """Has this host certificates to trust: without them every https site would look broken."""
+    from pom_cli.alerting import own_fault
+
+    if own_fault.roots():
+        return [ok("this host has trusted root certificates")]
+    return [fault("this host has no trusted root certificates", "apt install ca-certificates")]
+
+
 def clock(patient: Patient) -> list[Point]:
     """Is the clock kept right by a time server."""
     import subprocess

@@ -32,7 +32,7 @@ _ALERT = "health"
 
 def ask(config: Config, network: Network, health: Mapping[str, Finding], database: Database, now: datetime) -> Network:
     """With the peers' view of each target whose health this run would speak of; nobody is asked where there is none."""
-    if network.offline:
+    if network.offline or network.ours:
         return network
     verdicts = {name: finding.verdicts[_ALERT] for name, finding in health.items() if _ALERT in finding.verdicts}
     bad = {name: one for name, one in verdicts.items() if one.status not in (OPERATIONAL, UNKNOWN)}

@@ -41,10 +41,11 @@ OURS = {
 EXPIRED = "certificate has expired"
 WRONG_HOST = "certificate does not match the host"
 NOT_TLS = "it does not speak TLS there"
+NOT_YET = "certificate is not valid yet"
 _ISSUER = "certificate's issuer is not known: an intermediate is missing, or a private CA"
 # X509_V_ERR_* of OpenSSL's x509_vfy.h.
 _VERIFY = {
-    9: "certificate is not valid yet",
+    9: NOT_YET,
     10: EXPIRED,
     18: "self-signed certificate",
     19: "certificate's root is not trusted",
@@ -54,6 +55,9 @@ _VERIFY = {
     62: WRONG_HOST,
     64: WRONG_HOST,
 }
+DATED = (EXPIRED, NOT_YET)  # what a wrong clock of ours makes of a good certificate
+# What a host without roots, or a gateway that puts itself in between, makes of one.
+UNTRUSTED = tuple(_VERIFY[code] for code in (18, 19, 20, 62))
 
 
 @dataclass(frozen=True)
