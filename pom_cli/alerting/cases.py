@@ -95,15 +95,14 @@ def of(db: sqlite3.Connection, config: Config, wanted: Iterable[Name], known: Kn
         what = condition(target, alert, seen)
         owner = checks.kind_of(alert)
         blamed = {key.kind for key, state in seen.items() if state.verdicts[alert].status is what.status}
-        silent = all(silenced(quiet, target, kind, now) for kind in blamed)
-        found.append(
-            Case(
-                what,
-                ("silence" if silent else "") or _quorum(db, config, what, known.network, now),
-                partial(_facts, db, alert, seen, known, now),
-                cover.covers(config.targets[target], owner, alert, config.targets, health),
-            )
-        )
+        about = (config.targets[target], owner, alert, config.targets, health)
+        held = "silence" if all(silenced(quiet, target, kind, now) for kind in blamed) else ""
+        held = held or _quorum(db, config, what, known.network, now)
+        if what.status is not OPERATIONAL and (
+            back := cover.stale(*about, max(one.checked_at for one in seen.values()))
+        ):
+            held = held or f"not checked since {back} health is back"
+        found.append(Case(what, held, partial(_facts, db, alert, seen, known, now), cover.covers(*about)))
     return found
 
 

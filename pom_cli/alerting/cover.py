@@ -1,6 +1,7 @@
 """Pure: which outages explain which alert, so that one trouble speaks once."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pom_cli import checks
 from pom_cli.config.targets import Target, explained_by
@@ -21,6 +22,21 @@ def covers(
         needed = sorted(explained_by(target.name, targets) - {target.name})
         found += [name for name in needed if down(health.get(name))]
     return tuple((name, which) for name in found for which in _outages(health[name]))
+
+
+def stale(
+    target: Target,
+    kind: str,
+    alert: str,
+    targets: Mapping[str, Target],
+    health: Mapping[str, State],
+    checked_at: datetime,
+) -> str:
+    """Whose health came back after this alert was last looked at, "" for nobody's: it may be over with that outage."""
+    covered = alert in checks.load(kind).COVERED
+    names = sorted(explained_by(target.name, targets) - set(() if covered else (target.name,)))
+    back = [name for name in names if name in health and not down(health[name])] if covered or alert == "health" else []
+    return next((name for name in back if (since := health[name].known_since) and since > checked_at), "")
 
 
 def _outages(health: State) -> list[str]:

@@ -150,7 +150,12 @@ class TestCover:
         assert held == f"cover: shop health, notified {(scene.now - timedelta(minutes=5)).astimezone():%H:%M}"
         web.on("/", answer(200))
         scene.run()
-        assert said(postmark)[1:] == [(OPS, "shop route: operational → error (+1 more)")]
+        assert said(postmark)[1:] == [(OPS, BACK)], "the route may be well again, too"
+        [(held,)] = scene.rows("SELECT held FROM alerts WHERE alert = 'route'")
+        assert held == "not checked since shop health is back"
+        scene.beat()
+        scene.run("1m", kinds=("routes",))
+        assert said(postmark)[2:] == [(OPS, "shop route: operational → error")]
 
     def test_a_check_that_the_config_no_longer_has_explains_nothing(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
