@@ -37,7 +37,7 @@ def problems(text: str) -> list[str]:
 class TestTheWholeConfig:
     @pytest.fixture
     def whole(self) -> Config:
-        return parse((DATA / "whole.toml").read_text(), POM_POSTMARK_TOKEN="t")
+        return parse((DATA / "whole.toml").read_text(), POM_POSTMARK_TOKEN="t", SHOP_TOKEN="s")
 
     def test_it_loads_without_a_warning(self, whole: Config) -> None:
         assert whole.warnings == ()
@@ -446,6 +446,12 @@ class TestWarnings:
             == loaded.effective["alerts"]
         )
 
+    def test_a_header_whose_variable_is_not_set_is_told_with_its_place(self) -> None:
+        text = f'{SHOP}[targets.shop.health]\nheaders = {{ Authorization = "env:SHOP_TOKEN" }}\n'
+        told = f"targets.shop.health.headers.Authorization: SHOP_TOKEN {ABSENT}; without it nothing is asked"
+        assert parse(text).warnings == (told,)
+        assert parse(text, SHOP_TOKEN="s").warnings == ()
+
     def test_a_secret_that_may_be_in_an_unreadable_file_is_told_so(self, tmp_path: Path) -> None:
         (tmp_path / "env").mkdir()
         loaded = config.parse(f'[alerts]\nto = ["a@example.com"]\n{SHOP}', tmp_path / "pom.toml", ENV)
@@ -456,7 +462,7 @@ HUSH = "hu5h: hu5h"
 SECRET_KEYS = ("password", "api_token", "Authorization", "headers")
 WORDS = ["url", "name", "to", "channels", "remind", "interval", "timeout", "expect", "expect_status", "headers",
          "records", "type", "expected", "paths", "path", "hosts", "witnesses", "resolvers", "depends_on", "domain",
-         "origin", "drift",
+         "origin", "drift", "method", "body", "expect_not", "expect_headers", "max_latency", "connect_to", "cert_file",
          "ssh", "command", "ca_file", "rdap", "server", "refuse", *SECRET_KEYS]  # fmt: skip
 SCALARS = (
     st.booleans()

@@ -18,6 +18,7 @@ A kind's module has
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
@@ -26,6 +27,7 @@ from typing import Any, Protocol, cast
 from pom_cli.checks.steps import Section
 from pom_cli.frozen import dataclass
 from pom_cli.model import OWN_ALERTS, Finding, Past, State
+from pom_cli.toml.secrets import Secrets
 from pom_cli.toml.table import Table
 
 # Each kind of check, with the kinds of alert that it raises.
@@ -57,6 +59,7 @@ class Site:
     ca_file: str | None = None
     resolvers: tuple[str, ...] = ()
     data_dir: str = ""
+    secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
 
 # A kind is on where the config has its table; these are on without one, for the sites for which this says so.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pom_cli.checks import Site, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
-from pom_cli.checks.expect import Expected
+from pom_cli.checks.expect import Expected, Mismatch, differs
 from pom_cli.checks.outcome import (
     Outcome,
     asks_patience,
@@ -53,6 +53,7 @@ HINTS = (
     ("attempts", "2", "a bad answer is asked again before it counts"),
     ("expect", '{ status = "operational" }', 'the JSON body must contain this; or expect_text = "…"'),
     ("expect_status", "[200]", "default: any 2xx"),
+    ("max_latency", '"2s"', "slower is degraded"),
 )
 RUNBOOK = {
     "health": Section(
@@ -128,7 +129,7 @@ class Seen:
     """The last attempt: an answer, with the beginning of its body alone, or the fault for which none came."""
 
     outcome: Outcome
-    mismatch: str | None = None  # how the body differs from what is expected
+    mismatch: Mismatch | None = None  # how the answer differs from what is expected
     attempts: int = 1
     skew_s: int | None = None  # the server's clock less ours, where the answer tells
     names: tuple[str, ...] = ()  # in the certificate, if that is the fault
@@ -140,12 +141,9 @@ def adhoc(site: Site) -> bool:
 
 def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `health` table."""
-    return Settings(
-        url=http_settings.url(table, site),
-        client=http_settings.client(table, site, http_settings.headers(table)),
-        expected=expect.parse(table),
-        drift=_drift(table),
-    )
+    client = http_settings.requesting(table, site)
+    expected = http_settings.readable(table, client, expect.parse(table))
+    return Settings(http_settings.url(table, site), client, expected, _drift(table))
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:
@@ -177,35 +175,33 @@ def _ask(settings: Settings) -> Seen:
     from pom_cli.net.net import Deadline, NoAnswer
     from pom_cli.net.redirects import Policy
 
-    expected, deadline = settings.expected, Deadline.after(settings.client.timeout_s)
+    client, deadline = settings.client, Deadline.after(settings.client.timeout_s)
+    if obstacle := client.obstacle():
+        return Seen(obstacle)
     try:
         answer = fetch(
             settings.url,
-            settings.client.headers,
+            client.headers,
             deadline,
-            verify=settings.client.verify,
-            ca_file=settings.client.ca_file,
-            policy=Policy(final=expected.status),
+            verify=client.verify,
+            ca_file=client.ca_file,
+            identity=client.identity,
+            at=client.connect_to,
+            method=client.method,
+            content=client.body,
+            policy=Policy(final=settings.expected.status),
         )
     except NoAnswer as error:
         return Seen(error.fault, names=presented.names(settings.url, error.fault, deadline))
-    told = _mismatch(answer, expected) if expected.of_body else None
     skew = skew_s(answer.headers, time.time())
-    return Seen(replace(answer, body=answer.body[:_EXCERPT]), told, skew_s=skew)
-
-
-def _mismatch(answer: "Answer", expected: Expected) -> str | None:
-    from pom_cli.net.exchange import header
-
-    content_type = header(answer.headers, "content-type") or ""
-    return expect.mismatch(answer.body, answer.truncated, expected, content_type, answer.coding)
+    return Seen(replace(answer, body=answer.body[:_EXCERPT]), differs(answer, settings.expected), skew_s=skew)
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """One Finding, with verdicts on `health` and `latency-drift`; unknown where it says nothing about one."""
     if isinstance(seen.outcome, Fault):
         return [_silence(seen.outcome, seen, settings)]
-    finding = _answered(seen.outcome, seen, settings.expected)
+    finding = _answered(seen.outcome, seen, settings)
     if finding.status is not OPERATIONAL:
         return [finding]
     return [_with_drift(finding, round(seen.outcome.total_ms), past.get("", Past()), settings.drift)]
@@ -214,6 +210,7 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
 def _silence(fault: Fault, seen: Seen, settings: Settings) -> Finding:
     certificate = _certificate(fault, seen.names)
     summary = _misnamed(settings.url, certificate) or summarize(seen.outcome, seen.mismatch, settings.expected)
+    summary = settings.client.masked(summary)
     return Finding(
         subject="",
         status=fault.status,
@@ -244,13 +241,14 @@ def _misnamed(url: str, certificate: Mapping[str, Any]) -> str:
     return f"certificate does not match {origin(url)[1]}{issued}"
 
 
-def _answered(answer: "Answer", seen: Seen, expected: Expected) -> Finding:
-    status, summary = status_of(seen.outcome, seen.mismatch, expected), summarize(seen.outcome, seen.mismatch, expected)
-    detail = {**figures(answer), "attempts": seen.attempts}
+def _answered(answer: "Answer", seen: Seen, settings: Settings) -> Finding:
+    status = status_of(seen.outcome, seen.mismatch, settings.expected)
+    summary = settings.client.masked(summarize(seen.outcome, seen.mismatch, settings.expected))
+    detail = {**figures(answer), "url": settings.client.masked(without_query(answer.url)), "attempts": seen.attempts}
     if seen.skew_s is not None:
         detail["clock_skew_s"] = seen.skew_s
     if status is not OPERATIONAL and answer.body:
-        detail["excerpt"] = clean(answer.body.decode("utf-8", "replace"))
+        detail["excerpt"] = clean(settings.client.masked(answer.body.decode("utf-8", "replace")))
     return Finding(
         subject="",
         status=status,

@@ -1,15 +1,20 @@
 """What the tables of the checks over HTTP have in common: which URL is asked, and how."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from pom_cli.checks import Site
+from pom_cli.checks.expect import Expected
 from pom_cli.net.client import Client
 from pom_cli.text import clean
-from pom_cli.toml.address import http_url
+from pom_cli.toml import secrets
+from pom_cli.toml.address import host_port, http_url
+from pom_cli.toml.files import identity
 from pom_cli.toml.table import Table
+
+METHODS = ("GET", "HEAD", "POST")
 
 
 def url(table: Table, site: Site) -> str:
@@ -31,15 +36,43 @@ def on_site(path: Any, site: Site) -> str:
     return http_url(f"{parts.scheme}://{parts.netloc}{path}")
 
 
-def client(table: Table, site: Site, headers: Mapping[str, str] | None = None) -> Client:
-    """How a check asks, from the check's table."""
+def client(table: Table, site: Site) -> Client:
+    """How a check asks, from the check's table: what every check over HTTP has."""
     return Client(
         timeout_s=table.duration("timeout", timedelta(seconds=10), "10s", low="100ms", high="5m").total_seconds(),
         attempts=table.integer("attempts", 2, 1, 10),
-        headers=headers or {},
+        pause_s=table.duration("pause", timedelta(seconds=2), "2s", low="0s", high="5m").total_seconds(),
         verify=site.verify,
         ca_file=site.ca_file,
     )
+
+
+def requesting(table: Table, site: Site) -> Client:
+    """The same with a request of the config's own: its method, body and headers, and where it goes."""
+    method = table.choice("method", "GET", METHODS)
+    if "body" in table.data and method != "POST":
+        table.problem("body", 'possible without method = "POST"')
+    given = headers(table)
+    named = {name: secrets.reference(value) for name, value in given.items()}
+    values = {name: site.secrets.get(variable) if variable else given[name] for name, variable in named.items()}
+    return replace(
+        client(table, site),
+        method=method,
+        body=table.text("body"),
+        headers={name: value for name, value in values.items() if value or not named[name]},
+        connect_to=table.read("connect_to", None, host_port, 'an address like "192.0.2.10:443"'),
+        identity=identity(table),
+        # The last word too, which is the token of "Bearer token" however the blank is written.
+        secrets=tuple(one for name in named if named[name] for one in (values[name], values[name].rpartition(" ")[2])),
+        unset=next((variable for name, variable in named.items() if variable and not values[name]), ""),
+    )
+
+
+def readable(table: Table, client: Client, expected: Expected) -> Expected:
+    """What is expected, where the answer to this request can contain it: that to HEAD has no body."""
+    if client.method == "HEAD" and (expected.of_body or expected.absent):
+        table.problem("method", "possible where something is expected of the body, which the answer to HEAD lacks")
+    return expected
 
 
 def headers(table: Table) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pom_cli.checks.expect import Expected
+from pom_cli.checks.expect import Expected, Mismatch
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Status, Verdict
 from pom_cli.net.faults import EXPIRED, Fault
 from pom_cli.net.redirects import DOWNGRADED
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = "Answer | Fault"
 
 
-def status_of(outcome: Outcome, mismatch: str | None, expected: Expected) -> Status:
+def status_of(outcome: Outcome, mismatch: Mismatch | None, expected: Expected) -> Status:
     """What an answer, or the lack of one, makes of its subject."""
     if isinstance(outcome, Fault):
         return outcome.status
@@ -27,9 +27,7 @@ def status_of(outcome: Outcome, mismatch: str | None, expected: Expected) -> Sta
         return ERROR
     if expected.status and code not in expected.status:
         return DEGRADED
-    if mismatch and (outcome.coding or (outcome.truncated and not expected.json)):
-        return UNKNOWN  # what was asked for may be where it was not read
-    return DEGRADED if mismatch else OPERATIONAL
+    return OPERATIONAL if mismatch is None else UNKNOWN if mismatch.doubtful else DEGRADED
 
 
 def asks_patience(outcome: Outcome) -> bool:
@@ -42,7 +40,7 @@ def _has(answer: "Answer", name: str) -> bool:
     return any(key.lower() == name for key, _ in answer.headers)
 
 
-def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str:
+def summarize(outcome: Outcome, mismatch: Mismatch | None, expected: Expected) -> str:
     """The fact first. A good answer's is always the same, for summaries are stored once each."""
     if isinstance(outcome, Fault):
         return told(outcome)
@@ -50,12 +48,12 @@ def summarize(outcome: Outcome, mismatch: str | None, expected: Expected) -> str
         return f"{phrase(outcome)}: {outcome.unfollowed}"
     if asks_patience(outcome) and outcome.status not in expected.status:
         return f"{phrase(outcome)}: it asks for patience"
-    trouble = outcome.flaw
+    trouble, differs = outcome.flaw, mismatch.text if mismatch else None
     if outcome.status in expected.status:
-        trouble = trouble or mismatch
+        trouble = trouble or differs
     elif 200 <= outcome.status < 300:
         unlisted = f"{' or '.join(map(str, expected.status))} is expected" if expected.status else None
-        trouble = trouble or unlisted or mismatch
+        trouble = trouble or unlisted or differs
     if trouble:
         return f"{outcome.status}, but {trouble}"
     return f"{phrase(outcome)}, {DOWNGRADED}" if outcome.downgraded else phrase(outcome)

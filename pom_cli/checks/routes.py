@@ -4,20 +4,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pom_cli.checks import Site
-from pom_cli.checks.http_settings import client, headers, on_site
+from pom_cli.checks import Site, expect
+from pom_cli.checks.expect import Expected, Mismatch, differs
+from pom_cli.checks.http_settings import on_site, readable, requesting
 from pom_cli.checks.outcome import Outcome, asks_patience, phrase, told, verdicts, where, without_query
 from pom_cli.checks.steps import LOGS, Section, Step
 from pom_cli.frozen import dataclass
-from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, down
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Status, down
 from pom_cli.net.client import Client
 from pom_cli.net.faults import Fault
 from pom_cli.net.lanes import longest
 from pom_cli.text import clean
 from pom_cli.toml.table import Table
+
+if TYPE_CHECKING:
+    from pom_cli.net.exchange import Answer
 
 HELP = "paths that must answer, each with a 2xx or the status given for it"
 COVERED: Mapping[str, Callable[[State], bool]] = {"route": down}
@@ -69,6 +73,7 @@ class Settings:
     root: str
     routes: tuple[Route, ...]
     client: Client = field(default_factory=Client)
+    expected: Expected = field(default_factory=Expected)  # of every path
 
     @property
     def budget(self) -> float:
@@ -81,6 +86,7 @@ class Seen:
 
     outcome: Outcome
     attempts: int = 1
+    mismatch: Mismatch | None = None  # how the answer differs from what is expected of every path
 
 
 def adhoc(site: Site) -> bool:
@@ -91,7 +97,8 @@ def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `routes` table."""
     parts = urlsplit(site.url)
     root = f"{parts.scheme}://{parts.netloc}"
-    return Settings(root, _routes(table, site), client(table, site, headers(table)))
+    client = requesting(table, site)
+    return Settings(root, _routes(table, site), client, readable(table, client, expect.parse_any(table)))
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:
@@ -104,26 +111,34 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 
 def look(settings: Settings) -> tuple[Seen, ...]:
     """Every path; the bad ones again, all together after one pause, until none is bad or the attempts are used up."""
-    seen = dict(zip(settings.routes, map(Seen, _ask(settings, settings.routes)), strict=True))
+    seen = dict(zip(settings.routes, _ask(settings, settings.routes), strict=True))
     for attempt in range(2, settings.client.attempts + 1):
         bad = [
             route
             for route, one in seen.items()
-            if status_of(one.outcome, route) is not OPERATIONAL and not asks_patience(one.outcome)
+            if status_of(one.outcome, route, one.mismatch) is not OPERATIONAL and not asks_patience(one.outcome)
         ]
         if not bad:
             break
         time.sleep(settings.client.pause_s)
-        seen |= {route: Seen(outcome, attempt) for route, outcome in zip(bad, _ask(settings, bad), strict=True)}
+        seen |= dict(zip(bad, _ask(settings, bad, attempt), strict=True))
     return tuple(seen.values())
 
 
-def _ask(settings: Settings, routes: Sequence[Route]) -> list[Outcome]:
+def _ask(settings: Settings, routes: Sequence[Route], attempt: int = 1) -> list[Seen]:
     from pom_cli.net.lanes import walk
     from pom_cli.net.redirects import place
 
-    origin, _ = place(settings.root)
-    return walk(origin, [place(settings.root + route.path)[1] for route in routes], settings.client)
+    if obstacle := settings.client.obstacle():
+        return [Seen(obstacle, attempt)] * len(routes)
+    mismatches: dict[int, Mismatch | None] = {}
+
+    def note(number: int, answer: "Answer") -> None:
+        mismatches[number] = differs(answer, settings.expected)
+
+    paths = [place(settings.root + route.path)[1] for route in routes]
+    outcomes = walk(place(settings.root)[0], paths, settings.client, note)
+    return [Seen(outcome, attempt, mismatches.get(number)) for number, outcome in enumerate(outcomes)]
 
 
 def judge(seen: tuple[Seen, ...], settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
@@ -133,7 +148,8 @@ def judge(seen: tuple[Seen, ...], settings: Settings, past: Mapping[str, Past], 
 
 def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
     outcome = seen.outcome
-    status, summary = status_of(outcome, route), summarize(outcome, route, settings.root)
+    status = status_of(outcome, route, seen.mismatch)
+    summary = settings.client.masked(summarize(outcome, route, settings.root, seen.mismatch))
     detail: dict[str, Any] = {"url": without_query(settings.root + route.path), "attempts": seen.attempts}
     if isinstance(outcome, Fault):
         return Finding(
@@ -154,16 +170,18 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
     )
 
 
-def status_of(outcome: Outcome, route: Route) -> Status:
+def status_of(outcome: Outcome, route: Route, mismatch: Mismatch | None = None) -> Status:
     """What an answer, or the lack of one, makes of its path."""
     if isinstance(outcome, Fault):
         return outcome.status
     if asks_patience(outcome) and not route.expects(outcome.status):
         return UNKNOWN
-    return OPERATIONAL if route.expects(outcome.status) and not outcome.flaw else ERROR
+    if outcome.flaw or not route.expects(outcome.status):
+        return ERROR
+    return OPERATIONAL if mismatch is None else UNKNOWN if mismatch.doubtful else DEGRADED
 
 
-def summarize(outcome: Outcome, route: Route, root: str) -> str:
+def summarize(outcome: Outcome, route: Route, root: str, mismatch: Mismatch | None = None) -> str:
     """`200 OK`, `404 Not Found, not 2xx`, `302 Found to /login, not 2xx`, `connection refused`."""
     if isinstance(outcome, Fault):
         return told(outcome)
@@ -172,7 +190,8 @@ def summarize(outcome: Outcome, route: Route, root: str) -> str:
             return f"{phrase(outcome)}: it asks for patience"
         wanted = " or ".join(map(str, route.status)) or "2xx"
         return f"{phrase(outcome)}{_onward(outcome.headers, root)}, not {wanted}"
-    return f"{outcome.status}, but {outcome.flaw}" if outcome.flaw else phrase(outcome)
+    trouble = outcome.flaw or (mismatch.text if mismatch else "")
+    return f"{outcome.status}, but {trouble}" if trouble else phrase(outcome)
 
 
 def _onward(found: list[tuple[str, str]], root: str) -> str:

@@ -109,12 +109,13 @@ def parse(text: str, path: Path, environ: Mapping[str, str], files: bool = True)
 
 
 def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
-    known = secrets.load(environ, path.parent / "env")
+    named = dict(secrets.references(top.data))
+    known = secrets.load(environ, path.parent / "env", set(named.values()))
     own = instance.read(top.table("instance"), path, environ)
     serve = _serve(top.table("serve"))
-    warnings: list[str] = []
+    warnings = [_unset(place, name, known) for place, name in named.items() if not known.get(name)]
     offline = top.table("offline")
-    found = targets.read(top.table("targets"), own, warnings)
+    found = targets.read(top.table("targets"), own, known, warnings)
     alerts = audience.read(top.table("alerts"), known, warnings, [target.alerts for target in found.values()])
     _check_recipients(found, alerts, top)
     peers = _peers(top.table("peers"))
@@ -145,6 +146,12 @@ def _check_recipients(found: Mapping[str, Target], alerts: Alerts, top: Table) -
         if own != Recipients() and mailed and not to:
             wanted = f"a list of addresses, since channels has {mailed[0]}"
             top.problems.append(f"targets.{name}.alerts.to: missing; it must be {wanted}")
+
+
+def _unset(place: str, name: str, known: Secrets) -> str:
+    unread = f" ({known.unreadable})" if known.unreadable else ""
+    absent = f"{name} is neither in the environment nor in the env file{unread}"
+    return f"{clean(place)}: {absent}; without it nothing is asked"
 
 
 def _silences(top: Table, names: list[str]) -> tuple["Window", ...]:

@@ -10,6 +10,7 @@ from pom_cli.config import Config
 from pom_cli.config import alerts as audience
 from pom_cli.text import HIDDEN, host_alone, names_a_secret, without_passwords
 from pom_cli.times import written
+from pom_cli.toml.secrets import reference
 from pom_cli.toml.table import Table
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -43,8 +44,9 @@ def secrets(config: Config) -> dict[str, str]:
 def plain(value: Any, key: str = "") -> Any:
     """A value of the config as it would be written in TOML; what may be a secret is masked."""
     if isinstance(value, Mapping):
-        masked = key == "headers"  # any of them may authorize
-        return {name: HIDDEN if masked else plain(item, name) for name, item in value.items()}
+        if key == "headers":  # any of them may authorize; the name of a variable does not
+            return {name: item if reference(item) else HIDDEN for name, item in value.items()}
+        return {name: plain(item, name) for name, item in value.items()}
     if isinstance(value, str):
         return HIDDEN if value and names_a_secret(key) else without_passwords(value)
     if isinstance(value, list | tuple):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pom_cli.config.instance import NAME, NAME_RULE, Instance
 from pom_cli.frozen import dataclass
 from pom_cli.times import written
 from pom_cli.toml.address import SSH, origin
+from pom_cli.toml.secrets import Secrets
 from pom_cli.toml.table import Table, nearest, shown
 
 USUAL_INTERVAL = timedelta(minutes=5)  # the timer's too, for kinds that have none of their own
@@ -63,7 +64,7 @@ class Target:
         return self.site.url
 
 
-def read(tables: Table, instance: Instance, warnings: list[str]) -> dict[str, Target]:
+def read(tables: Table, instance: Instance, secrets: Secrets, warnings: list[str]) -> dict[str, Target]:
     """Every target of the `targets` table, by name."""
     targets = {}
     for name in tables.data:
@@ -71,7 +72,7 @@ def read(tables: Table, instance: Instance, warnings: list[str]) -> dict[str, Ta
             tables.problems.append(f"{tables.at(name)}: {shown(name)} is not a target's name ({NAME_RULE})")
         elif name in KINDS:
             tables.problems.append(f"{tables.at(name)}: {name!r} is not a target's name but that of a kind of check")
-        targets[name] = _target(name, tables.table(name), instance, warnings)
+        targets[name] = _target(name, tables.table(name), instance, secrets, warnings)
     for name, target in targets.items():
         _check_depends(name, target, targets, tables)
     return targets
@@ -95,7 +96,7 @@ def explained_by(name: str, targets: Mapping[str, Target]) -> set[str]:
     return found
 
 
-def _target(name: str, table: Table, instance: Instance, warnings: list[str]) -> Target:
+def _target(name: str, table: Table, instance: Instance, secrets: Secrets, warnings: list[str]) -> Target:
     if "url" not in table.data:
         table.missing("url", "a URL like https://example.com")
     url = table.url("url") or _NO_URL
@@ -105,7 +106,7 @@ def _target(name: str, table: Table, instance: Instance, warnings: list[str]) ->
     runbook = _runbook(table)
     label = table.line("label", name)
     own = recipients(table)
-    site = _site(name, url, interval, table.data.get("tls"), instance)
+    site = replace(_site(name, url, interval, table.data.get("tls"), instance), secrets=secrets)
     table.known.update(KINDS)
     checked = {
         kind: _check(kind, table, site, warnings) for kind in KINDS if kind in table.data or kind in ON_BY_DEFAULT

@@ -81,11 +81,18 @@ class Connection:
 
 
 def open_connection(
-    origin: Origin, deadline: Deadline, *, verify: bool = True, ca_file: str | None = None
+    origin: Origin,
+    deadline: Deadline,
+    *,
+    verify: bool = True,
+    ca_file: str | None = None,
+    identity: tuple[str, str] | None = None,
+    at: tuple[str, int] | None = None,
 ) -> Connection:
-    """A connection to an origin, with TLS where it is https. Raises NoAnswer."""
-    context = tls_context(verify, ca_file) if origin.scheme == "https" else None
-    link = connect(origin.host, origin.port, deadline)
+    """A connection to an origin, with TLS where it is https; `at` is where it is instead of where DNS says. Raises
+    NoAnswer."""
+    context = tls_context(verify, ca_file, identity) if origin.scheme == "https" else None
+    link = connect(*(at or (origin.host, origin.port)), deadline)
     sock, tls_ms = link.sock, None
     if context:
         start = time.monotonic()
@@ -106,19 +113,21 @@ def exchange(
     headers: Mapping[str, str],
     deadline: Deadline,
     *,
+    content: str = "",
     keep: bool = False,
     max_body: int = MAX_BODY,
     bodiless: Collection[int] = (),
 ) -> Answer:
     """One request and its answer. Raises NoAnswer, after which the connection must not be used.
 
-    `path` is as sent, query included. `keep` asks for the connection to stay open. The bodies of
-    `bodiless` statuses are not read. The answer's `url` is the path, and `total_ms` is of this exchange alone.
+    `path` is as sent, query included; `content` is the body of a POST. `keep` asks for the connection to stay open.
+    The bodies of `bodiless` statuses are not read. The answer's `url` is the path, and `total_ms` is of this exchange
+    alone.
     """
     start = time.monotonic()
     stream = connection.stream
     stream.deadline, stream.first_at = deadline, None
-    message = request(connection.origin, method, path, headers, keep)
+    message = request(connection.origin, method, path, headers, keep, content)
     with _telling("send", connection):
         connection.sock.settimeout(deadline.remaining())
         connection.sock.sendall(message)
@@ -148,7 +157,9 @@ def exchange(
     )
 
 
-def request(origin: Origin, method: str, path: str, headers: Mapping[str, str], keep: bool = False) -> bytes:
+def request(
+    origin: Origin, method: str, path: str, headers: Mapping[str, str], keep: bool = False, content: str = ""
+) -> bytes:
     """The request as sent. Raises ValueError for anything that would break out of its line."""
     fields = {
         "host": ("Host", host_field(origin)),
@@ -157,13 +168,16 @@ def request(origin: Origin, method: str, path: str, headers: Mapping[str, str], 
         "accept-encoding": ("Accept-Encoding", "identity"),
     }
     fields |= {name.lower(): (name, value) for name, value in headers.items() if name.lower() not in _OURS_ALONE}
+    body = content.encode("utf-8")
+    if body or method == "POST":
+        fields["content-length"] = ("Content-Length", str(len(body)))
     if not keep:
         fields["connection"] = ("Connection", "close")
     wrong = [name for name, value in fields.values() if not is_header(name, value)]
     if wrong or not (method.isascii() and method.isalpha() and PLAIN.fullmatch(path)):
         raise ValueError(f"not fit for a request: {wrong or (method, path)!r}")
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.values()), "", ""]
-    return "\r\n".join(lines).encode("utf-8")
+    return "\r\n".join(lines).encode("utf-8") + body
 
 
 def is_header(name: str, value: str) -> bool:

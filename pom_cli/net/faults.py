@@ -1,6 +1,7 @@
 """Why no answer came, in plain English, and whose fault that is. No I/O here."""
 
 import errno
+import re
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
@@ -99,6 +100,11 @@ def fault_of(phase: Phase, error: OSError, deadline: Deadline) -> Fault:
     return Fault(phase, _REASONS.get(error.errno or 0) or clean(error.strerror or str(error)).lower())
 
 
+def without_source(told: str) -> str:
+    """OpenSSL's words without its library and the line of Python's source: `[SSL] internal error (_ssl.c:1006)`."""
+    return re.sub(r"^\[[^\]]*\] *| *\(_ssl\.c:\d+\)$", "", told)
+
+
 def _certificate_reason(error: "ssl.SSLCertVerificationError") -> str:
     return _VERIFY.get(error.verify_code) or f"certificate is not trusted: {clean(error.verify_message, 80)}"
 
@@ -111,4 +117,4 @@ def _tls_reason(error: "ssl.SSLError") -> str:
     said = (error.reason or "").replace("_", " ").lower()
     if said in ("wrong version number", "http request", "record layer failure", "packet length too long"):
         return NOT_TLS
-    return f"TLS failed: {clean(said or str(error), 80)}"
+    return f"TLS failed: {clean(said or without_source(error.strerror or str(error)), 80)}"

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from functools import partial
 
@@ -37,20 +37,26 @@ class _Walk:
     client: Client
     paths: Sequence[str]
     latest: float  # the last instant at which a path may be begun
-    bodies: bool  # whether the answers keep theirs
     waiting: deque[int]
     outcomes: dict[int, Answer | Fault] = field(default_factory=dict)
     refused: Fault | None = None  # why a lane got no connection
+    note: Callable[[int, Answer], None] = lambda number, answer: None
 
 
-def walk(origin: Origin, paths: Sequence[str], client: Client, bodies: bool = False) -> list[Answer | Fault]:
-    """A GET of each path (as sent, query included), redirects not followed; `bodies` are kept only if wanted.
+def walk(
+    origin: Origin,
+    paths: Sequence[str],
+    client: Client,
+    note: Callable[[int, Answer], None] = lambda number, answer: None,
+) -> list[Answer | Fault]:
+    """A request of each path (as sent, query included), redirects not followed. Bodies are not kept: `note` sees each
+    answer with its body, by the number of its path, from any thread.
 
     Where the origin cannot be reached at all, every path has that fault at once. A path that hangs uses up its own
     time alone.
     """
     latest = time.monotonic() + _last_start(len(paths), client.timeout_s)
-    shared = _Walk(origin, client, paths, latest, bodies, deque(range(len(paths))))
+    shared = _Walk(origin, client, paths, latest, deque(range(len(paths))), note=note)
     kept = _lane(shared, None, alone=True)
     if shared.waiting and not shared.refused:
         connections = [kept, *[None] * (min(MOST, len(shared.waiting)) - 1)]
@@ -70,6 +76,9 @@ def _lane(shared: _Walk, kept: Connection | None, alone: bool = False) -> Connec
         except IndexError:
             break  # another lane took the last one
         outcome, kept = _ask(shared, shared.paths[number], kept, Deadline.after(shared.client.timeout_s))
+        if not isinstance(outcome, Fault):
+            shared.note(number, outcome)
+            outcome = replace(outcome, body=b"")
         if isinstance(outcome, Fault) and outcome.phase in HOSTWIDE:
             shared.waiting.appendleft(number)  # for the lanes that have a connection
             shared.refused = outcome
@@ -91,16 +100,23 @@ def _ask(
     A kept connection that the server has closed meanwhile is no fault: the path is then asked over a fresh one.
     """
     client = shared.client
-    if kept and not is_quiet(kept):
+    if kept and (client.method == "POST" or not is_quiet(kept)):  # a POST must not be repeated by itself
         kept.close()
         kept = None
     try:
-        connection = kept or open_connection(shared.origin, deadline, verify=client.verify, ca_file=client.ca_file)
+        connection = kept or open_connection(
+            shared.origin,
+            deadline,
+            verify=client.verify,
+            ca_file=client.ca_file,
+            identity=client.identity,
+            at=client.connect_to,
+        )
     except NoAnswer as error:
         return error.fault, None
     reusable = False
     try:
-        answer = exchange(connection, "GET", path, client.headers, deadline, keep=True)
+        answer = exchange(connection, client.method, path, client.headers, deadline, content=client.body, keep=True)
         if kept and answer.status == _TIMED_OUT:
             return _ask(shared, path, None, deadline)
         reusable = answer.reusable
@@ -110,7 +126,7 @@ def _ask(
     finally:
         if not reusable:
             connection.close()
-    return answer if shared.bodies else replace(answer, body=b""), connection if reusable else None
+    return answer, connection if reusable else None
 
 
 def is_quiet(connection: Connection) -> bool:

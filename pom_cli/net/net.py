@@ -4,12 +4,14 @@ import errno
 import functools
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.frozen import dataclass
 from pom_cli.net.deadline import Deadline, since_ms
-from pom_cli.net.faults import OURS, Fault, NoAnswer, fault_of
+from pom_cli.net.faults import OURS, Fault, NoAnswer, fault_of, without_source
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
@@ -154,24 +156,21 @@ def reach(address: Address, deadline: Deadline) -> "socket.socket":
     return sock
 
 
-def tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
+def tls_context(verify: bool, ca_file: str | None, identity: tuple[str, str] | None = None) -> "ssl.SSLContext":
     """The one context of this process for these settings: loading the roots costs more than a handshake.
 
-    `ca_file` is trusted beside the system's roots. Raises NoAnswer where it cannot be read.
+    `ca_file` is trusted beside the system's roots; `identity` is the files of a client certificate and its key. Raises
+    NoAnswer where one of them cannot be read.
     """
     with _LOADING:  # many threads ask at once, and each would load it
-        try:
-            return _tls_context(verify, ca_file)
-        except OSError as error:
-            told = clean(error.strerror or str(error), 80)
-            raise NoAnswer(Fault("tls", f"ca_file {clean(ca_file or '')} cannot be used: {told}", "ours")) from error
+        return _tls_context(verify, ca_file, identity)
 
 
 _LOADING = threading.Lock()
 
 
 @functools.cache
-def _tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
+def _tls_context(verify: bool, ca_file: str | None, identity: tuple[str, str] | None) -> "ssl.SSLContext":
     import encodings.idna  # noqa: F401 - the handshake would load it, and the first one of a run would look slow
     import ssl
 
@@ -181,14 +180,28 @@ def _tls_context(verify: bool, ca_file: str | None) -> "ssl.SSLContext":
     # is; and a form that RFC 5280 asks for and no browser does is no fault (3.13 asks for it).
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if identity:
+        with _needed(f"cert_file {identity[0]}"):  # a password is never asked for: nobody is there to type it
+            context.load_cert_chain(*identity, password=lambda: b"")
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
     context.hostname_checks_common_name = False  # no browser has looked at it for years
     if ca_file:
-        context.load_verify_locations(cafile=ca_file)
+        with _needed(f"ca_file {ca_file}"):
+            context.load_verify_locations(cafile=ca_file)
     return context
+
+
+@contextmanager
+def _needed(file: str) -> Iterator[None]:
+    """Turn what goes wrong with a file of the config into NoAnswer."""
+    try:
+        yield
+    except OSError as error:
+        told = without_source(error.strerror or str(error))
+        raise NoAnswer(Fault("tls", f"{clean(file)} cannot be used: {clean(told, 80)}", "ours")) from error
 
 
 def start_tls(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadline: Deadline) -> "ssl.SSLSocket":

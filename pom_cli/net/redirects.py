@@ -93,6 +93,11 @@ def follow(trail: Trail, answer: Answer) -> Trail | str | None:
     )
 
 
+def becomes_get(method: str, status: int) -> bool:
+    """Whether the request is repeated as a GET without its body, as browsers and curl do (RFC 9110, 15.4)."""
+    return (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST")
+
+
 def _for_anyone(headers: Mapping[str, str]) -> dict[str, str]:
     """Secrets stay with their origin, as curl and browsers keep them: scheme, host and port."""
     return {name: value for name, value in headers.items() if name.lower() in _FOR_ANYONE}

@@ -120,8 +120,9 @@ def _explore(site: Site, deadline: Deadline) -> _Sights:
     decoy = f"/{os.urandom(8).hex()}"
     paths = (decoy, *CANDIDATES)
     client = Client(timeout_s=min(_PATIENCE, deadline.remaining() / 4), verify=site.verify)
-    outcomes = zip(paths, walk(origin, paths, client, bodies=True), strict=True)
-    answers = {path: answer for path, answer in outcomes if not isinstance(answer, Fault)}
+    answers: dict[str, Answer] = {}
+    walk(origin, paths, client, lambda number, answer: answers.update({paths[number]: answer}))
+    answers = {path: answers[path] for path in paths if path in answers}
     nothing = answers.pop(decoy, None)
     if nothing is None:
         return _Sights()

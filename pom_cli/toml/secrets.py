@@ -1,14 +1,16 @@
 """The secrets: from the environment, else from the env file beside the config. They never leave but to their use."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 from pom_cli.frozen import dataclass
 from pom_cli.text import hide
 
 _NAMES = "POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)"
+_REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 _PIECE = r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))"""
 
 
@@ -39,24 +41,42 @@ class Secrets:
         return _listed(own) or self.api_tokens()
 
 
-def load(environ: Mapping[str, str], env_file: Path) -> Secrets:
-    """The secrets of the environment, completed by the file where this process may read it."""
+def load(environ: Mapping[str, str], env_file: Path, names: Collection[str] = ()) -> Secrets:
+    """The secrets of the environment, completed by the file where this process may read it: PoM's own, and those of
+    these names."""
     try:
-        values, unreadable = parse(env_file.read_text(encoding="utf-8-sig")), ""
+        values, unreadable = parse(env_file.read_text(encoding="utf-8-sig"), names), ""
     except FileNotFoundError:
         values, unreadable = {}, ""
     except (OSError, UnicodeDecodeError) as error:
         values, unreadable = {}, f"{env_file}: {getattr(error, 'strerror', None) or 'not UTF-8'}"
-    values |= {name: value.strip() for name, value in environ.items() if _is_secret(name) and value.strip()}
-    return Secrets(values, unreadable)
+    given = {name: value.strip() for name, value in environ.items() if name in names or _is_secret(name)}
+    return Secrets(values | {name: value for name, value in given.items() if value}, unreadable)
 
 
-def parse(text: str) -> dict[str, str]:
+def reference(value: Any) -> str:
+    """The variable that a header's value names, as in `"env:SHOP_TOKEN"`; "" for any other value."""
+    found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else ""
+
+
+def references(data: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """The variables that headers in these tables name, each behind its header's dotted path."""
+    for key, value in data.items():
+        place = f"{path}.{key}".strip(".")
+        if not isinstance(value, dict):
+            continue
+        if key == "headers":
+            yield from ((f"{place}.{header}", name) for header, one in value.items() if (name := reference(one)))
+        yield from references(value, place)
+
+
+def parse(text: str, names: Collection[str] = ()) -> dict[str, str]:
     """KEY=value lines as systemd reads them for EnvironmentFile= (systemd.exec(5)), each on one line."""
     values = {}
     for line in text.split("\n"):
         name, equals, value = line.partition("=")
-        if equals and _is_secret(name.strip()):
+        if equals and (name.strip() in names or _is_secret(name.strip())):
             values[name.strip()] = _value(value)
     return {name: value for name, value in values.items() if value}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pom_cli.toml.secrets import Secrets, load, parse
+from pom_cli.toml.secrets import Secrets, load, parse, references
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,25 @@ def test_a_peer_gets_its_own_token_else_the_first_of_the_api() -> None:
 def test_no_representation_has_a_secret_in_it() -> None:
     known = Secrets({"POM_API_TOKEN": "hush"})
     assert "hush" not in f"{known} {known!r}"
+
+
+TABLES = {
+    "targets": {
+        "shop": {
+            "url": "env:NOT_HERE",
+            "health": {"headers": {"Authorization": "env:SHOP_TOKEN", "Accept": "text/html"}},
+            "routes": {"headers": {"X": "env:not a name"}},
+        }
+    }
+}
+
+
+class TestReferences:
+    def test_a_header_names_its_variable(self) -> None:
+        assert list(references(TABLES)) == [("targets.shop.health.headers.Authorization", "SHOP_TOKEN")]
+
+    def test_it_is_read_from_the_environment_before_the_file(self, tmp_path: Path) -> None:
+        (tmp_path / "env").write_text("SHOP_TOKEN='from the file'\nOTHER=x\n")
+        assert load({}, tmp_path / "env", ["SHOP_TOKEN"]).values == {"SHOP_TOKEN": "from the file"}
+        assert load({"SHOP_TOKEN": "t"}, tmp_path / "env", ["SHOP_TOKEN"]).get("SHOP_TOKEN") == "t"
+        assert load({"SHOP_TOKEN": "t"}, tmp_path / "env").get("SHOP_TOKEN") == ""

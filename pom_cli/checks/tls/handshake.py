@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import re
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pom_cli.checks.tls.certificates import Certificate, path, read
 from pom_cli.checks.tls.sights import Handshake, Sight
 from pom_cli.net import net, pool
 from pom_cli.net.deadline import Deadline, since_ms
-from pom_cli.net.faults import Fault, NoAnswer, fault_of
+from pom_cli.net.faults import Fault, NoAnswer, fault_of, without_source
 from pom_cli.net.net import Address
 
 if TYPE_CHECKING:
@@ -129,8 +128,7 @@ def _failure(address: Address, error: NoAnswer) -> Handshake:
 
 def _said(error: "ssl.SSLError") -> str:
     """`TLSV1_ALERT_PROTOCOL_VERSION`. Some faults have only a text, such as `[SSL] ASN1 lib (_ssl.c:1006)`."""
-    told = re.sub(r"^\[.*?\] *| *\(_ssl.*\)$", "", str(error.strerror or error))
-    return error.reason or told.replace(" ", "_").upper()
+    return error.reason or without_source(error.strerror or str(error)).replace(" ", "_").upper()
 
 
 @functools.cache
