@@ -54,7 +54,9 @@ def requesting(table: Table, site: Site) -> Client:
         table.problem("body", 'possible without method = "POST"')
     given = headers(table)
     named = {name: secrets.reference(value) for name, value in given.items()}
-    values = {name: site.secrets.get(variable) if variable else given[name] for name, variable in named.items()}
+    values = {
+        name: _value(name, site.secrets.get(variable)) if variable else given[name] for name, variable in named.items()
+    }
     return replace(
         client(table, site),
         method=method,
@@ -66,6 +68,13 @@ def requesting(table: Table, site: Site) -> Client:
         secrets=tuple(one for name in named if named[name] for one in (values[name], values[name].rpartition(" ")[2])),
         unset=next((variable for name, variable in named.items() if variable and not values[name]), ""),
     )
+
+
+def _value(name: str, value: str) -> str:
+    """A header's value from the environment; "" for one that would break out of its line, as if it were not set."""
+    from pom_cli.net.exchange import is_header
+
+    return value if is_header(name, value) else ""
 
 
 def readable(table: Table, client: Client, expected: Expected) -> Expected:

@@ -128,8 +128,11 @@ class TestSecrets:
         assert found.status is ERROR
         assert "s3cr3t" not in f"{found.summary} {found.detail} {found.verdicts}"
 
-    def test_without_it_nothing_is_asked_and_nothing_blamed(self, kind: str, server: WebServer) -> None:
-        found = look(kind, server.url(), headers=HEADERS)
+    @pytest.mark.parametrize("secrets", [NONE, Secrets({"SHOP_TOKEN": "two\r\nlines: x"})])
+    def test_without_it_nothing_is_asked_and_nothing_blamed(
+        self, kind: str, server: WebServer, secrets: Secrets
+    ) -> None:
+        found = look(kind, server.url(), secrets, headers=HEADERS)
         assert told(found) == (UNKNOWN, "SHOP_TOKEN, which a header needs, is not set")
         assert server.requests == []
 
