@@ -33,10 +33,11 @@ from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Fi
 from pom_cli.net.client import Client
 from pom_cli.net.faults import EXPIRED, WRONG_HOST, Fault
 from pom_cli.text import clean, listed
-from pom_cli.toml.address import origin
+from pom_cli.toml.address import is_loopback, origin
 from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
+    from pom_cli.net.deadline import Deadline
     from pom_cli.net.exchange import Answer
 
 HELP = "an HTTP request that must answer as expected, and its latency"
@@ -173,11 +174,12 @@ def _ask(settings: Settings) -> Seen:
     from pom_cli.net.dates import skew_s
     from pom_cli.net.http import fetch
     from pom_cli.net.net import Deadline, NoAnswer
-    from pom_cli.net.redirects import Policy
+    from pom_cli.net.redirects import Policy, place
 
     client, deadline = settings.client, Deadline.after(settings.client.timeout_s)
     if obstacle := client.obstacle():
         return Seen(obstacle)
+    deadline = Deadline.after(client.timeout_s)
     try:
         answer = fetch(
             settings.url,
@@ -193,8 +195,23 @@ def _ask(settings: Settings) -> Seen:
         )
     except NoAnswer as error:
         return Seen(error.fault, names=presented.names(settings.url, error.fault, deadline))
-    skew = skew_s(answer.headers, time.time())
-    return Seen(replace(answer, body=answer.body[:_EXCERPT]), differs(answer, settings.expected), skew_s=skew)
+    skew, told = skew_s(answer.headers, time.time()), differs(answer, settings.expected)
+    if status_of(answer, told, settings.expected) is OPERATIONAL and not is_loopback(place(answer.url)[0].host):
+        told = _dead_beside(answer, deadline)
+    return Seen(replace(answer, body=answer.body[:_EXCERPT]), told, skew_s=skew)
+
+
+def _dead_beside(answer: "Answer", deadline: "Deadline") -> Mismatch | None:
+    """Which other address of the host does not answer: clients go on to the next one, so the site works and needs
+    attention."""
+    from pom_cli.net.race import dead
+
+    for address in answer.others:
+        if fault := dead(address, deadline):
+            silent = "answer within" in fault.reason
+            words = ("does not answer", "does") if silent else (f"fails ({fault.reason})", "answers")
+            return Mismatch(f"{address.ip} {words[0]}; {answer.address} {words[1]}")
+    return None
 
 
 def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:

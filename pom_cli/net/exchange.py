@@ -14,6 +14,7 @@ from pom_cli.net.deadline import Deadline, since_ms
 from pom_cli.net.faults import Fault, NoAnswer, Phase, fault_of
 from pom_cli.net.head import UNREADABLE, Head, NotHttp, framing, parse, status_line, stays_open
 from pom_cli.net.net import connect, start_tls, tls_context
+from pom_cli.net.race import Address
 from pom_cli.net.stream import Stream, TooLong
 from pom_cli.text import clean
 
@@ -58,6 +59,7 @@ class Answer:
     reusable: bool = False  # the connection can take another request
     coding: str = ""  # how the body is still encoded: it was not asked for, and is not understood here
     downgraded: bool = False  # a redirect led from https to http
+    others: tuple[Address, ...] = ()  # the host's other addresses, as far as they may be dead
 
     @property
     def complete(self) -> bool:
@@ -75,6 +77,7 @@ class Connection:
     dns_ms: float
     connect_ms: float
     tls_ms: float | None
+    others: tuple[Address, ...] = ()
 
     def close(self) -> None:
         self.sock.close()
@@ -103,7 +106,7 @@ def open_connection(
             raise NoAnswer(replace(error.fault, address=link.address, at=f"{name}:{origin.port}")) from error
         tls_ms = since_ms(start)
     stream = Stream(sock, deadline)
-    return Connection(origin, sock, stream, link.address, link.dns_ms, link.connect_ms, tls_ms)
+    return Connection(origin, sock, stream, link.address, link.dns_ms, link.connect_ms, tls_ms, link.others)
 
 
 def exchange(
@@ -153,6 +156,7 @@ def exchange(
         flaw=body.flaw,
         truncated=body.truncated,
         coding=body.coding,
+        others=connection.others,
         reusable=keep and stays_open(head) and not _unfinished(frame.ending, skip, body),
     )
 

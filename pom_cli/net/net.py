@@ -1,17 +1,16 @@
 """Names, sockets and TLS, each within one deadline for everything. What is said over them is not known here."""
 
-import errno
 import functools
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pom_cli.frozen import dataclass
 from pom_cli.net.deadline import Deadline, since_ms
-from pom_cli.net.faults import OURS, Fault, NoAnswer, fault_of, without_source
+from pom_cli.net.faults import Fault, NoAnswer, fault_of, without_source
+from pom_cli.net.race import Address, race, reach
 from pom_cli.text import clean
 
 if TYPE_CHECKING:
@@ -32,30 +31,16 @@ __all__ = [
     "tls_context",
 ]
 
-# An address that this machine has no way to (IPv6 without IPv6, for one) says little where another was tried too.
-_NO_WAY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-
-
-@dataclass(frozen=True)
-class Address:
-    """One place where a host can be reached: what `socket.socket` and `connect` take."""
-
-    family: int
-    place: tuple[Any, ...]
-
-    @property
-    def ip(self) -> str:
-        return str(self.place[0])
-
 
 @dataclass(frozen=True)
 class Link:
-    """A connected socket, the address that it reached, and how long that took, in milliseconds."""
+    """A connected socket, the address that it reached, and how long that took alone, in milliseconds."""
 
     sock: "socket.socket"
     address: str
     dns_ms: float
     connect_ms: float
+    others: tuple[Address, ...] = ()  # of the same host: tried in vain, or the other family's first
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
@@ -114,10 +99,7 @@ def _dns_fault(error: Exception) -> Fault:
 
 
 def connect(host: str, port: int, deadline: Deadline) -> Link:
-    """A TCP connection to the first address of the host that answers. Raises NoAnswer.
-
-    Each address but the last gets a fair part of what is left, so that a dead one leaves time for the others.
-    """
+    """A TCP connection to the first of the host's addresses that answers. Raises NoAnswer."""
     # Loaded before the clock starts, or the first connection of a run would look slow; and before a fault that leaves
     # no file descriptor to load them with.
     import socket  # noqa: F401
@@ -126,34 +108,8 @@ def connect(host: str, port: int, deadline: Deadline) -> Link:
     start = time.monotonic()
     addresses = resolve(host, port, deadline)
     dns_ms = since_ms(start)
-    start = time.monotonic()
-    faults: list[tuple[bool, Fault]] = []
-    for number, address in enumerate(addresses):
-        try:
-            sock = reach(address, deadline.part(len(addresses) - number))
-            return Link(sock, address.ip, dns_ms, since_ms(start))
-        except OSError as error:
-            fault = replace(fault_of("connect", error, deadline), address=address.ip)
-            if error.errno in OURS and error.errno not in _NO_WAY:
-                raise NoAnswer(fault) from error
-            faults.append((error.errno in _NO_WAY, fault))
-    raise NoAnswer(min(faults, key=lambda item: item[0])[1])
-
-
-def reach(address: Address, deadline: Deadline) -> "socket.socket":
-    """A TCP connection to one address. Raises OSError, of which TimeoutError is one."""
-    import socket
-
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
-    try:
-        # As browsers do: or a request waits in the kernel until the end of the handshake is acknowledged, a round trip.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(deadline.remaining())
-        sock.connect(address.place)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    won = race(addresses, deadline)
+    return Link(won.sock, won.address.ip, dns_ms, won.took_ms, won.others)
 
 
 def tls_context(verify: bool, ca_file: str | None, identity: tuple[str, str] | None = None) -> "ssl.SSLContext":

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from addresses import dead_port, names
 from certificates import Issued, authority, issue
 from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, bomb, drip, endless, head, json, redirect, zipped
 
@@ -384,6 +385,27 @@ def test_a_site_that_asks_for_patience_is_left_in_peace(server: WebServer) -> No
     assert told(finding) == (UNKNOWN, "429 Too Many Requests: it asks for patience")
     assert finding.verdicts["health"].status is UNKNOWN
     assert len(server.requests) == 1
+
+
+class TestSeveralAddresses:
+    @pytest.mark.parametrize(("gone", "there"), [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
+    def test_one_that_does_not_answer_beside_one_that_does_is_degraded(
+        self, gone: str, there: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with dead_port(gone) as port, WebServer(there) as server:
+            families = {"::1": socket.AF_INET6, "127.0.0.1": socket.AF_INET}
+            names(monkeypatch, lambda: [(families[gone], (gone, port)), (families[there], (there, server.port))])
+            server.on("/", answer(200))
+            settings = Settings("http://shop.example.com/", Client(20.0, 1))
+            finding = judge(look(settings), settings, {}, NOW)[0]
+        assert told(finding) == (DEGRADED, f"200, but {gone} does not answer; {there} does")
+        assert finding.verdicts["health"].status is DEGRADED
+        assert finding.detail["address"] == there
+
+    def test_localhost_is_whichever_of_its_addresses_listens(self, server: WebServer) -> None:
+        server.on("/", answer(200))
+        settings = Settings(server.url(host="localhost"), Client(20.0, 1))
+        assert told(judge(look(settings), settings, {}, NOW)[0]) == (OPERATIONAL, "200 OK")
 
 
 class TestParse:
