@@ -1,8 +1,12 @@
 """pom test: run the targets' own tests, or record a run made elsewhere; then judge it like any other check."""
 
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +16,7 @@ from pom_cli import session
 from pom_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from pom_cli.checks.tests.run import Listener
     from pom_cli.config import Config
     from pom_cli.config.targets import Target
     from pom_cli.model import SuiteRun
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
 RECORD = "record"
 _COUNT = click.IntRange(0, 10**9)
 _NAMED = 20  # failing tests, or else lines of the log, that are shown
+_EVERY_S = 0.5  # between two states of the progress line
+_CLEAR = "\r\x1b[K"
 
 
 @click.command()
@@ -29,9 +36,9 @@ _NAMED = 20  # failing tests, or else lines of the log, that are shown
     shell_complete=session.completing("targets", RECORD),
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the tests' output as it comes.")
-@click.option("--passed", type=_COUNT, metavar="N", help="record: so many tests passed.")
-@click.option("--failed", type=_COUNT, metavar="N", help="record: so many failed.")
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="record: a JUnit XML file of the run.")
+@click.option("--passed", type=_COUNT, metavar="N", help="With record: number of tests that passed.")
+@click.option("--failed", type=_COUNT, metavar="N", help="With record: number of tests that failed.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="With record: a JUnit XML file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(
@@ -45,8 +52,8 @@ def command(
 ) -> int:
     """Run a target's tests over ssh (or here), store the run, and send the alerts that follow.
 
-    Without targets every one that has a tests table has its turn. `record` stores a run made elsewhere instead: its
-    numbers, or a JUnit file that tells them.
+    Without TARGET, every target with a tests table is run. Ctrl-C ends the tests too, at the far end as well. With
+    record, it stores a run made elsewhere: its numbers, or a JUnit file.
 
     Example: pom test makenotwork, or pom test record makenotwork --passed 40 --failed 0
     """
@@ -100,9 +107,10 @@ def _recorded(target: str, passed: int | None, failed: int | None, junit: Path |
     failed = told.failed if failed is None else failed
     if passed is None or failed is None:
         missing = "--passed" if passed is None else "--failed"
-        raise UsageError(f"{missing} is missing; both numbers are needed, or a JUnit file (--junit) that tells them")
-    if told.failing and not failed:
-        raise UsageError(f"--failed 0, but {junit} has {told.failed} that failed, such as {told.failing[0]}")
+        raise UsageError(f"{missing} is missing; give both numbers, or a JUnit file (--junit)")
+    if told.failed and not failed:
+        such = f", such as {told.failing[0]}" if told.failing else ""
+        raise UsageError(f"--failed 0, but {junit} has {told.failed} that failed{such}")
     return SuiteRun(new_id(), target, now, now, passed=passed, failed=failed, failing=kept(told.failing))
 
 
@@ -110,19 +118,56 @@ def _made(
     loaded: "Config", targets: "Iterable[Target]", clock: Callable[[], datetime], verbose: bool, as_json: bool
 ) -> "list[SuiteRun]":
     """Run one after the other, for they may well share a machine; each is stored as it ends."""
-    from pom_cli.checks.tests import watch
     from pom_cli.checks.tests.make import make
+    from pom_cli.checks.tests.run import make
 
     runs = []
     for target in targets:
         settings = target.checks["tests"].settings
-        with watch.output(err=as_json) if verbose else watch.progress(target.name) as listen:
+        with _showing(as_json) if verbose else _progress(target.name) as listen:
             run = make(target.name, settings.ssh, settings.command, settings.timeout_s, clock, listen)
         _store(loaded, run)
         runs.append(run)
         for line in [] if as_json else _lines(run, seen=verbose):
             click.echo(line)
     return runs
+
+
+@contextmanager
+def _showing(err: bool) -> "Iterator[Listener]":
+    """Each line as it comes; on standard error if standard output is for JSON."""
+    yield lambda lines: click.echo("\n".join(lines), err=err) if lines else None
+
+
+@contextmanager
+def _progress(name: str) -> "Iterator[Listener]":
+    """One line on a terminal, rewritten while the run lasts and removed at the end."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    begun, written, count, newest = time.monotonic(), 0.0, 0, ""
+
+    def listen(lines: Sequence[str]) -> None:
+        nonlocal written, count, newest
+        count += len(lines)
+        newest = next((line.strip() for line in reversed(lines) if line.strip()), newest)
+        if time.monotonic() - written >= _EVERY_S:
+            written = time.monotonic()
+            line = running(name, timedelta(seconds=written - begun), count, newest)
+            click.echo(_CLEAR + line[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
+
+    try:
+        yield listen
+    finally:
+        click.echo(_CLEAR, nl=False, err=True)
+
+
+def running(name: str, since: timedelta, count: int, newest: str) -> str:
+    """`shop: running for 5 s, 12 lines; test_b PASSED`."""
+    from pom_cli.times import short
+
+    lines = f"{count or 'no'} line{'' if count == 1 else 's'}"
+    return f"{name}: running for {short(since)}, {lines}{f'; {newest}' if newest else ''}"
 
 
 def _store(loaded: "Config", run: "SuiteRun") -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import pytest
 from ssh_server import await_pids, is_alive
 
 from pom_cli import cli
+from pom_cli.commands.test import running
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 PASSES = "echo '== 3 passed in 0.1s =='"
 FAILS = "echo 'FAILED test_a.py::test_b - x'; echo '== 1 failed, 2 passed in 0.1s =='; exit 1"
 
@@ -194,7 +196,7 @@ class TestRecord:
         ("words", "told"),
         [
             (("record",), "record takes one target"),
-            (("record", "shop"), "--passed is missing; both numbers are needed, or a JUnit file (--junit)"),
+            (("record", "shop"), "--passed is missing; give both numbers, or a JUnit file (--junit)"),
             (("record", "shop", "--passed", "3"), "--failed is missing"),
             (("record", "shop", "blog", "--passed", "3", "--failed", "0"), "record takes one target"),
             (("record", "shopp", "--passed", "3", "--failed", "0"), "'shopp' is not a target; did you mean 'shop'?"),
@@ -297,3 +299,16 @@ class TestAsAProcess:
         assert "\r\x1b[Kshop: running for 0 s, 1 line; test one" in shown
         assert shown.endswith("\r\x1b[K")
         assert "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("count", "newest", "line"),
+    [
+        (0, "", "shop: running for 5 s, no lines"),
+        (1, "test one", "shop: running for 5 s, 1 line; test one"),
+        (12, "test b", "shop: running for 5 s, 12 lines; test b"),
+        (2, "", "shop: running for 5 s, 2 lines"),
+    ],
+)
+def test_the_progress_line_counts_lines_and_ends_with_the_newest(count: int, newest: str, line: str) -> None:
+    assert running("shop", timedelta(seconds=5), count, newest) == line
