@@ -118,7 +118,6 @@ def _made(
     loaded: "Config", targets: "Iterable[Target]", clock: Callable[[], datetime], verbose: bool, as_json: bool
 ) -> "list[SuiteRun]":
     """Run one after the other, for they may well share a machine; each is stored as it ends."""
-    from pom_cli.checks.tests.make import make
     from pom_cli.checks.tests.run import make
 
     runs = []

@@ -12,9 +12,9 @@ import pytest
 from scene import Scene
 
 from pom_cli.checks import tests as kind
-from pom_cli.checks.tests import Seen, Settings, arrange, judge, newly
+from pom_cli.checks.tests import Observation, Settings, arrange, judge, newly
 from pom_cli.checks.tests.run import TIMED_OUT
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, SuiteRun
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, SuiteRun
 from pom_cli.store import testruns
 from pom_cli.store.spare import Database
 
@@ -98,6 +98,20 @@ class TestJudge:
         assert finding.detail["failing"] == finding.detail["newly_failing"] == names[:20]
         assert finding.detail["failed"] == 50
 
+    @pytest.mark.parametrize("now", [{"passed": 0, "failed": 0}, {}])
+    def test_no_tests_at_all_where_there_were_some_is_degraded_until_there_are(self, now: dict[str, int]) -> None:
+        full, empty = ran("1", passed=412, failed=0), ran("0.5", **now)
+        first = found(empty, full)
+        assert said(first) == (DEGRADED, DEGRADED, OPERATIONAL)
+        assert first.summary == "no tests at all where there were 412"
+        (again,) = judge(arrange([ran(**now), empty]), SETTINGS, {"": Past(detail=first.detail)}, NOW)
+        assert said(again) == (DEGRADED, DEGRADED, OPERATIONAL)
+        (over,) = judge(arrange([ran(passed=3, failed=0), empty]), SETTINGS, {"": Past(detail=again.detail)}, NOW)
+        assert said(over) == (OPERATIONAL, OPERATIONAL, OPERATIONAL)
+
+    def test_tests_that_never_told_a_number_are_judged_by_their_exit_code(self) -> None:
+        assert said(found(ran(), ran("1"))) == (OPERATIONAL, OPERATIONAL, OPERATIONAL)
+
     def test_a_run_older_than_stale_is_degraded(self) -> None:
         assert said(found(ran("7"))) == (OPERATIONAL, OPERATIONAL, OPERATIONAL)
         finding = found(ran("8.5"))
@@ -156,14 +170,14 @@ class TestJudge:
     def test_the_detail_is_the_run_for_programs(self) -> None:
         assert dict(found(failed("a", passed=3)).detail) == {
             "run_at": "2026-11-24T03:58:00Z", "duration_s": 120.0, "passed": 3, "failed": 1, "failing": ["a"],
-            "newly_failing": ["a"], "exit": 1,
+            "usual": 4, "newly_failing": ["a"], "exit": 1,
         }  # fmt: skip
         assert found(ran(exit=3, log="x" * 5000 + "\nlast")).detail["log"][-1] == "last"
 
     def test_the_same_run_found_twice_counts_once(self) -> None:
         run = failed("a")
         assert newly(arrange([run, run, ran("1")]).made) == ("a",)
-        assert arrange([]) == Seen()
+        assert arrange([]) == Observation()
 
 
 class TestConfig:

@@ -45,6 +45,7 @@ RUNBOOK = {
             Step("If tests fail: investigate failures, check recent deploys, fix, re-run"),
             Step("If tests pass: suspect a flaky test or a shared resource (database, port, disk)"),
             Step("If it timed out: find the test that hangs, or raise its timeout in PoM config"),
+            Step("If no tests ran: look for a build that failed before them, or a filter that matches none"),
             Step(
                 "Store a new run, which ends this alert when it passes:",
                 ("{pom:whole} test {target}",),
@@ -87,7 +88,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What is recorded, newest first: the runs that were made, and a try since that came to nothing."""
 
     made: Sequence[SuiteRun] = ()
@@ -137,7 +138,7 @@ def subjects(settings: Settings) -> tuple[str, ...]:
     return ("",)
 
 
-def look(settings: Settings) -> Seen:
+def look(settings: Settings) -> Observation:
     """Read what is recorded, in the database and in its spare; a database that cannot be read is a fault of ours."""
     import os
     from pathlib import Path
@@ -148,7 +149,7 @@ def look(settings: Settings) -> Seen:
     return arrange([*runs, *([settings.fresh] if settings.fresh else [])], fault)
 
 
-def arrange(runs: Iterable[SuiteRun], fault: str = "") -> Seen:
+def arrange(runs: Iterable[SuiteRun], fault: str = "") -> Observation:
     """What judging needs of these runs."""
     # The spare and the main database, or a run just stored, may hold the same one twice.
     distinct = {run.id: run for run in runs}.values()
@@ -156,17 +157,18 @@ def arrange(runs: Iterable[SuiteRun], fault: str = "") -> Seen:
     made = [run for run in ordered if run.made]
     tried = [run for run in ordered[:1] if not run.made]
     first = min((run.started_at for run in ordered), default=None)
-    return Seen(tuple(made), tried[0] if tried else None, first, fault)
+    return Observation(tuple(made), tried[0] if tried else None, first, fault)
 
 
-def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
+def judge(seen: Observation, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """One Finding. A try that came to nothing says nothing of the tests, and does not keep them from getting stale."""
     if not seen.made and not seen.failed_try:
         why = f"the database cannot be read: {seen.fault}" if seen.fault else "no test run recorded yet"
         return [Finding("", UNKNOWN, clean(why), dict.fromkeys(RUNBOOK, Verdict(UNKNOWN, clean(why))))]
     seen = _sequence(seen, now)
     stale = _stale(seen, settings, now)
-    failed = _failed(seen.made)
+    usual = _usual(seen.made, past)
+    failed = _failed(seen.made, usual)
     parts = [verdict for verdict in (failed, stale) if verdict.status in (ERROR, DEGRADED)]
     if seen.failed_try:
         why = f"could not be run: {clean(seen.failed_try.reason, 150)}"
@@ -175,17 +177,17 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
     status = worst(part.status for part in parts) if parts else OPERATIONAL
     summary = "; ".join(part.summary for part in parts or [failed])
     verdicts = {"test-failed": failed, "test-stale": stale}
-    return [Finding("", status, summary, verdicts, detail=_detail(seen))]
+    return [Finding("", status, summary, verdicts, detail=_detail(seen) | ({"usual": usual} if usual else {}))]
 
 
-def _sequence(seen: Seen, now: datetime) -> Seen:
+def _sequence(seen: Observation, now: datetime) -> Observation:
     """Without what a clock that was ahead recorded, as long as anything else is known."""
     known = tuple(run for run in seen.made if holds(run.ended_at, now))
     tried = seen.failed_try if seen.failed_try and (holds(seen.failed_try.ended_at, now) or not known) else None
     return replace(seen, made=known or seen.made, failed_try=tried)
 
 
-def _stale(seen: Seen, settings: Settings, now: datetime) -> Verdict:
+def _stale(seen: Observation, settings: Settings, now: datetime) -> Verdict:
     """By the newest run that was made; without one by the first try, as long as nothing else is known."""
     last = seen.made[0].ended_at if seen.made else None
     since = last or seen.first_at or now
@@ -199,13 +201,21 @@ def _stale(seen: Seen, settings: Settings, now: datetime) -> Verdict:
     return Verdict(OPERATIONAL, f"run of {last:%Y-%m-%d}") if last else Verdict(UNKNOWN, "no test run recorded yet")
 
 
-def _failed(made: Sequence[SuiteRun]) -> Verdict:
+def _usual(made: Sequence[SuiteRun], past: Mapping[str, Past]) -> int:
+    """How many tests the newest run had that had any, as far as is known; 0 if none had."""
+    counts = [(run.passed or 0) + (run.failed or 0) for run in made]
+    return next(filter(None, counts), 0) or int(past.get("", Past()).detail.get("usual") or 0)
+
+
+def _failed(made: Sequence[SuiteRun], usual: int) -> Verdict:
     if not made:
         return Verdict(UNKNOWN, "no test run recorded yet")
     run = made[0]
     if run.failed_tests:
         summary = "; ".join(filter(None, [_count(run), _names(run, newly(made))]))
         return Verdict(ERROR, summary, subjects=run.failing[:_NAMED])
+    if usual and not run.passed:  # a pipe may hide that nothing was built, a filter that nothing was chosen
+        return Verdict(DEGRADED, f"no tests at all where there were {usual}")
     return Verdict(OPERATIONAL, _count(run))
 
 
@@ -253,7 +263,7 @@ def _listed(names: Sequence[str]) -> str:
     return listed(clean(name, 80) for name in names)
 
 
-def _detail(seen: Seen) -> dict[str, Any]:
+def _detail(seen: Observation) -> dict[str, Any]:
     """What was recorded, for programs: of the newest run that was made, and of the try since."""
     detail: dict[str, Any] = {}
     if seen.made:

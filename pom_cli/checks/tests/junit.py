@@ -1,5 +1,6 @@
 """A JUnit XML file, as pytest, cargo nextest, jest-junit and Surefire write it → what passed and what failed."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pom_cli.checks.tests.summary import Summary
@@ -27,33 +28,67 @@ def read(path: Path) -> Summary:
         raise UsageError(f"{clean(str(path))}: not JUnit XML: {clean(str(error))}") from None
 
 
+@dataclass
+class _Suite:
+    """One open suite: what its cases showed, and what its own attributes say."""
+
+    name: str
+    said: int  # failures and errors
+    tests: int
+    skipped: int
+    passed: int = 0
+    failed: int = 0
+
+
 def parse(content: bytes) -> Summary:
-    """The testcases of every suite, nested ones too; skipped ones count as neither. Raises ValueError."""
-    ended: list[list[str]] = []  # name and outcome of each testcase, and of each error outside of them
+    """The testcases of every suite, nested ones too; skipped ones count as neither. Raises ValueError.
+
+    A suite that says of itself that more failed than its cases show is believed.
+    """
     path: list[str] = []  # the open tags
-    suite = ""
+    suites = [_Suite("", 0, 0, 0)]  # the open ones, in the whole file
+    failing: dict[str, None] = {}
+    case = ["", ""]  # name and outcome of the open testcase
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal suite
         if not path and tag not in _SUITES:
             raise ValueError(f"its root is <{tag}>, not one of {', '.join(_SUITES)}")
         if tag == "testcase":
-            ended.append([_name(attributes), "passed"])
-        elif tag in (*_BAD, "skipped") and path[-1] == "testcase" and ended[-1][1] not in _BAD:
-            ended[-1][1] = tag
+            case[:] = [_name(attributes), "passed"]
+        elif tag in (*_BAD, "skipped") and path[-1] == "testcase" and case[1] not in _BAD:
+            case[1] = tag
         elif tag in _BAD and path[-1] in _SUITES:
-            ended.append([suite, tag])
+            failing[suites[-1].name] = None
+            suites[-1].failed += 1
         elif tag in _SUITES:
-            suite = _name(attributes)
+            said = _number(attributes, "failures") + _number(attributes, "errors")
+            suites.append(_Suite(_name(attributes), said, _number(attributes, "tests"), _number(attributes, "skipped")))
         path.append(tag)
 
-    def end(_tag: str) -> None:
+    def end(tag: str) -> None:
         path.pop()
+        if tag == "testcase":
+            suites[-1].passed += case[1] == "passed"
+            if case[1] in _BAD:
+                suites[-1].failed += 1
+                failing[case[0]] = None
+        elif tag in _SUITES:
+            _close(suites.pop(), suites[-1])
 
     read_xml(content, start, end)
-    failing = [name for name, outcome in ended if outcome in _BAD]
-    passed = sum(outcome == "passed" for _, outcome in ended)
-    return Summary(passed, len(failing), tuple(dict.fromkeys(failing)))
+    return Summary(suites[0].passed, suites[0].failed, tuple(failing))
+
+
+def _close(suite: _Suite, outer: _Suite) -> None:
+    failed = max(suite.failed, suite.said)
+    bare = not (suite.passed or suite.failed)  # a report of numbers alone
+    outer.passed += max(0, suite.tests - suite.skipped - failed) if bare else suite.passed
+    outer.failed += failed
+
+
+def _number(attributes: dict[str, str], name: str) -> int:
+    text = attributes.get(name, "").strip()
+    return int(text[:9]) if text.isascii() and text.isdigit() else 0
 
 
 def _name(attributes: dict[str, str]) -> str:

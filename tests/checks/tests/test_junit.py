@@ -39,6 +39,23 @@ def test_an_error_outside_of_the_tests_is_one_that_failed() -> None:
     assert parse(b'<testsuite name="api"><testcase name="x"/><error/></testsuite>') == Summary(1, 1, ("api",))
 
 
+@pytest.mark.parametrize(
+    ("report", "numbers"),
+    [
+        (b'<testsuite tests="5" failures="2"/>', (3, 2)),
+        (b'<testsuites tests="5" failures="1" errors="1" skipped="1"><testsuite/></testsuites>', (2, 2)),
+        (b'<testsuites failures="2"><testsuite failures="2"><testcase name="x"/></testsuite></testsuites>', (1, 2)),
+        (b'<testsuite failures="2"><testcase name="x"><failure/></testcase></testsuite>', (0, 2)),
+        (b'<testsuite failures="0"><testcase name="x"><failure/></testcase></testsuite>', (0, 1)),
+        (b'<testsuite failures="many" errors="-1"><testcase name="x"/></testsuite>', (1, 0)),
+    ],
+)
+def test_a_suite_that_counts_more_failures_than_it_has_cases_is_believed(
+    report: bytes, numbers: tuple[int, int]
+) -> None:
+    assert (parse(report).passed, parse(report).failed) == numbers
+
+
 def test_an_empty_report_is_of_no_tests() -> None:
     assert parse(b"<testsuites/>") == Summary(0, 0, ())
 
