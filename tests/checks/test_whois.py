@@ -12,31 +12,31 @@ from web_server import HANG, WebServer
 from pom_cli import checks
 from pom_cli.checks import Site, whois
 from pom_cli.checks.whois import Settings, judge, look, parse
-from pom_cli.checks.whois.answer import Answer, Outcome, Seen
+from pom_cli.checks.whois.answer import Ending, Observation, RegistryAnswer
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, Status
 from pom_cli.toml.table import Table
 
 NOW = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
 SITE = Site("shop", "https://www.shop.co.uk", "https", "www.shop.co.uk", 443, timedelta(minutes=5), data_dir="/data")
 SETTINGS = Settings("shop.com")
-FAILED = Answer("rdap", Outcome.FAILED, "connection refused", answered=False)
-UNPUBLISHED = Answer("whois", Outcome.NO_DATE, "it publishes no date")
-FREE = Answer("rdap", Outcome.FREE, "the registry has no such domain")
+FAILED = RegistryAnswer("rdap", Ending.FAILED, "connection refused", answered=False)
+UNPUBLISHED = RegistryAnswer("whois", Ending.NO_DATE, "it publishes no date")
+FREE = RegistryAnswer("rdap", Ending.FREE, "the registry has no such domain")
 
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def dated(expires: str, source: str = "rdap", **more: Any) -> Answer:
-    return Answer(source, Outcome.DATED, expires=at(expires), **more)
+def dated(expires: str, source: str = "rdap", **more: Any) -> RegistryAnswer:
+    return RegistryAnswer(source, Ending.DATED, expires=at(expires), **more)
 
 
 def past(**detail: Any) -> Mapping[str, Past]:
     return {"": Past(detail=detail)}
 
 
-def judged(seen: Seen, before: Mapping[str, Past] | None = None, now: datetime = NOW, **more: Any) -> Finding:
+def judged(seen: Observation, before: Mapping[str, Past] | None = None, now: datetime = NOW, **more: Any) -> Finding:
     (finding,) = judge(seen, replace(SETTINGS, **more), before or {}, now)
     assert json.dumps(dict(finding.detail), allow_nan=False)
     assert set(finding.verdicts) == set(whois.RUNBOOK)
@@ -164,7 +164,7 @@ def test_plain_http_is_for_this_machine_alone(url: str) -> None:
     ],
 )
 def test_the_date_counts_down(expires: str, status: Status, days: int, summary: str) -> None:
-    finding = judged(Seen((dated(expires),)))
+    finding = judged(Observation((dated(expires),)))
     assert (finding.status, finding.summary) == (status, summary)
     assert verdict(finding) == (status, summary)
     assert finding.verdicts["whois-expiry"].days_left == finding.detail["days_left"] == days
@@ -174,7 +174,7 @@ def test_the_date_counts_down(expires: str, status: Status, days: int, summary: 
 
 def test_the_detail_tells_what_the_registry_said() -> None:
     answer = dated("2027-03-01T10:00:00", "whois", registrar="Example", statuses=("ok",), dnssec=True)
-    assert judged(Seen((FAILED, answer))).detail == {
+    assert judged(Observation((FAILED, answer))).detail == {
         "domain": "shop.com",
         "source": "whois",
         "registrar": "Example",
@@ -188,24 +188,57 @@ def test_the_detail_tells_what_the_registry_said() -> None:
 
 
 def test_a_domain_that_is_not_registered_is_an_error() -> None:
-    finding = judged(Seen((FREE,)))
+    finding = judged(Observation((FREE,)))
     assert (finding.status, finding.summary) == (ERROR, "shop.com is not registered (RDAP)")
     assert verdict(finding) == (ERROR, "shop.com is not registered (RDAP)")
     assert verdict(finding, "whois-unknown")[0] is OPERATIONAL
 
 
-@pytest.mark.parametrize("status", ["pendingDelete", "redemption period", "redemptionPeriod https://icann.org/epp"])
-def test_a_domain_that_is_being_deleted_is_an_error_whatever_its_date(status: str) -> None:
-    finding = judged(Seen((dated("2027-03-01T10:00:00", statuses=("ok", status)),)))
-    assert finding.status is ERROR
-    assert finding.summary == f"is being deleted ({status}), expires 2027-03-01, 97 days left (RDAP)"
+@pytest.mark.parametrize(
+    ("said", "status", "words"),
+    [
+        ("pendingDelete", ERROR, "is being deleted"),
+        ("redemption period", ERROR, "is being deleted"),
+        ("redemptionPeriod https://icann.org/epp#redemptionPeriod", ERROR, "is being deleted"),
+        ("pending restore", ERROR, "is being restored"),
+        ("pendingRestore", ERROR, "is being restored"),
+        ("clientHold", ERROR, "is on hold"),
+        ("client hold", ERROR, "is on hold"),
+        ("serverHold (https://icann.org/epp#serverHold)", ERROR, "is on hold"),
+        ("ok, server_hold", ERROR, "is on hold"),
+        ("inactive", DEGRADED, "is inactive"),
+    ],
+)
+def test_a_domain_in_trouble_is_so_whatever_its_date(said: str, status: Status, words: str) -> None:
+    finding = judged(Observation((dated("2027-03-01T10:00:00", statuses=("ok", said)),)))
+    assert finding.status is status
+    assert finding.summary == f"{words} ({said}), expires 2027-03-01, 97 days left (RDAP)"
+    assert verdict(finding) == (status, finding.summary)
+    dateless = judged(Observation((replace(UNPUBLISHED, statuses=(said,)),)))
+    assert (dateless.status, verdict(dateless)[0]) == (status, status)
+    assert dateless.summary == f"{words} ({said}); no expiry date: WHOIS: it publishes no date"
+
+
+@pytest.mark.parametrize("said", ["ok", "clientTransferProhibited", "client delete prohibited", "active", "addPeriod"])
+def test_other_statuses_are_no_trouble(said: str) -> None:
+    assert judged(Observation((dated("2027-03-01T10:00:00", statuses=(said,)),))).status is OPERATIONAL
+
+
+def test_an_inactive_domain_that_has_expired_is_an_error() -> None:
+    assert judged(Observation((dated("2026-11-23T06:00:00", statuses=("inactive",)),))).status is ERROR
+
+
+def test_an_answer_of_an_earlier_run_keeps_its_instant() -> None:
+    finding = judged(Observation((dated("2027-03-01T10:00:00", at=at("2026-11-24T00:00:00"), asked=False),)))
+    assert finding.summary == "expires 2027-03-01, 97 days left (RDAP)"
+    assert finding.detail["last_good_at"] == "2026-11-24T00:00:00Z"
 
 
 def test_the_last_good_date_counts_down_while_look_ups_fail() -> None:
     before = past(
         expires_at="2027-03-01T10:00:00Z", source="rdap", registrar="Example", last_good_at="2026-11-23T06:40:00Z"
     )
-    finding = judged(Seen((FAILED, UNPUBLISHED)), before)
+    finding = judged(Observation((FAILED, UNPUBLISHED)), before)
     reason = "RDAP: connection refused; WHOIS: it publishes no date"
     assert finding.status is OPERATIONAL
     assert finding.summary == f"expires 2027-03-01, 97 days left (last known); {reason}"
@@ -213,37 +246,37 @@ def test_the_last_good_date_counts_down_while_look_ups_fail() -> None:
     assert finding.detail["last_good_at"] == "2026-11-23T06:40:00Z"
     assert finding.detail["failing_since"] == "2026-11-24T06:40:00Z"
     assert (finding.detail["registrar"], finding.detail["reason"]) == ("Example", reason)
-    later = judged(Seen((FAILED,)), {"": Past(detail=finding.detail)}, at("2027-02-10T10:00:00"))
+    later = judged(Observation((FAILED,)), {"": Past(detail=finding.detail)}, at("2027-02-10T10:00:00"))
     assert (later.status, later.detail["days_left"]) == (DEGRADED, 19)
-    assert judged(Seen((FAILED,)), {"": Past(detail=later.detail)}, at("2027-03-02T10:00:00")).status is ERROR
+    assert judged(Observation((FAILED,)), {"": Past(detail=later.detail)}, at("2027-03-02T10:00:00")).status is ERROR
 
 
 def test_the_memory_stands_in_for_a_past_that_was_lost() -> None:
-    finding = judged(Seen((FAILED,), last=at("2027-03-01T10:00:00")))
+    finding = judged(Observation((FAILED,), last=at("2027-03-01T10:00:00")))
     assert (finding.status, finding.detail["expires_at"]) == (OPERATIONAL, "2027-03-01T10:00:00Z")
 
 
 def test_a_date_read_again_ends_the_failing() -> None:
     before = past(registry_date="2027-03-01T10:00:00Z", failing_since="2026-11-01T00:00:00Z", reason="x")
-    finding = judged(Seen((dated("2027-03-01T10:00:00"),)), before)
+    finding = judged(Observation((dated("2027-03-01T10:00:00"),)), before)
     assert "failing_since" not in finding.detail and "reason" not in finding.detail
 
 
 def test_without_any_date_it_is_unknown() -> None:
-    finding = judged(Seen((FAILED, replace(UNPUBLISHED, source="whois"))))
+    finding = judged(Observation((FAILED, replace(UNPUBLISHED, source="whois"))))
     assert (finding.status, finding.answered) == (UNKNOWN, True)
     assert finding.summary == "no expiry date: RDAP: connection refused; WHOIS: it publishes no date"
     assert verdict(finding)[0] is UNKNOWN
     assert verdict(finding, "whois-unknown")[0] is OPERATIONAL
     assert "expires_at" not in finding.detail
-    assert not judged(Seen((FAILED,))).answered
+    assert not judged(Observation((FAILED,))).answered
 
 
 @pytest.mark.parametrize(("known", "status"), [("2027-03-01T10:00:00Z", OPERATIONAL), (None, UNKNOWN)])
 def test_no_date_for_seven_days_is_an_alert_of_its_own(known: str | None, status: Status) -> None:
     before = past(registry_date=known, failing_since="2026-11-17T06:40:00Z")
-    early = judged(Seen((UNPUBLISHED,)), before, NOW - timedelta(seconds=1))
-    late = judged(Seen((UNPUBLISHED,)), before)
+    early = judged(Observation((UNPUBLISHED,)), before, NOW - timedelta(seconds=1))
+    late = judged(Observation((UNPUBLISHED,)), before)
     assert (early.status, late.status) == (status, status)
     assert verdict(early, "whois-unknown")[0] is OPERATIONAL
     assert verdict(late, "whois-unknown") == (
@@ -253,39 +286,42 @@ def test_no_date_for_seven_days_is_an_alert_of_its_own(known: str | None, status
 
 
 def test_a_declared_date_counts_down_where_the_registry_publishes_none() -> None:
-    finding = judged(Seen((UNPUBLISHED,)), expires_on=date(2027, 3, 1))
+    finding = judged(Observation((UNPUBLISHED,)), expires_on=date(2027, 3, 1))
     assert finding.summary == "expires 2027-03-01, 96 days left (declared); WHOIS: it publishes no date"
     assert (finding.status, finding.detail["source"]) == (OPERATIONAL, "declared")
     late = judged(
-        Seen((UNPUBLISHED,)), {"": Past(detail=finding.detail)}, NOW + timedelta(days=80), expires_on=date(2027, 3, 1)
+        Observation((UNPUBLISHED,)),
+        {"": Past(detail=finding.detail)},
+        NOW + timedelta(days=80),
+        expires_on=date(2027, 3, 1),
     )
     assert (late.status, verdict(late, "whois-unknown")[0]) == (DEGRADED, OPERATIONAL)
-    assert judged(Seen((UNPUBLISHED,)), expires_on=date(2026, 11, 20)).status is ERROR
+    assert judged(Observation((UNPUBLISHED,)), expires_on=date(2026, 11, 20)).status is ERROR
 
 
 def test_the_registry_s_own_date_goes_before_the_declared_one() -> None:
-    finding = judged(Seen((dated("2028-03-01T10:00:00"),)), expires_on=date(2027, 3, 1))
+    finding = judged(Observation((dated("2028-03-01T10:00:00"),)), expires_on=date(2027, 3, 1))
     assert finding.detail["expires_at"] == "2028-03-01T10:00:00Z"
-    kept = judged(Seen((FAILED,)), {"": Past(detail=finding.detail)}, expires_on=date(2027, 3, 1))
+    kept = judged(Observation((FAILED,)), {"": Past(detail=finding.detail)}, expires_on=date(2027, 3, 1))
     assert (kept.detail["expires_at"], kept.detail["source"]) == ("2028-03-01T10:00:00Z", "last known")
 
 
 def test_a_declared_date_is_no_registry_s_date_to_compare_with() -> None:
     before = past(expires_at="2029-03-01T00:00:00Z", source="declared")
-    assert judged(Seen((dated("2027-03-01T10:00:00"),)), before).detail["expires_at"] == "2027-03-01T10:00:00Z"
+    assert judged(Observation((dated("2027-03-01T10:00:00"),)), before).detail["expires_at"] == "2027-03-01T10:00:00Z"
 
 
 LAST = past(registry_date="2028-03-01T10:00:00Z", expires_at="2028-03-01T10:00:00Z", source="rdap")
 
 
 def test_a_nearer_date_is_believed_when_a_second_read_agrees() -> None:
-    finding = judged(Seen((dated("2027-03-01T10:00:00"),), (dated("2027-03-01T00:00:00", "whois"),)), LAST)
+    finding = judged(Observation((dated("2027-03-01T10:00:00"),), (dated("2027-03-01T00:00:00", "whois"),)), LAST)
     assert finding.summary == "expires 2027-03-01, 97 days left (RDAP)"
 
 
 @pytest.mark.parametrize("again", [(), (FAILED,), (dated("2027-06-01T00:00:00", "whois"),), (FREE,)])
-def test_a_nearer_date_that_nothing_confirms_is_not_believed_at_once(again: tuple[Answer, ...]) -> None:
-    seen = Seen((dated("2027-03-01T10:00:00"),), again)
+def test_a_nearer_date_that_nothing_confirms_is_not_believed_at_once(again: tuple[RegistryAnswer, ...]) -> None:
+    seen = Observation((dated("2027-03-01T10:00:00"),), again)
     finding = judged(seen, LAST)
     assert finding.detail["expires_at"] == "2028-03-01T10:00:00Z"
     assert finding.summary.endswith(
@@ -297,34 +333,34 @@ def test_a_nearer_date_that_nothing_confirms_is_not_believed_at_once(again: tupl
 
 
 def test_a_slip_that_the_second_read_does_not_repeat_is_forgotten() -> None:
-    finding = judged(Seen((dated("2027-03-01T10:00:00"),), (dated("2028-03-01T10:00:00"),)), LAST)
+    finding = judged(Observation((dated("2027-03-01T10:00:00"),), (dated("2028-03-01T10:00:00"),)), LAST)
     assert finding.summary == "expires 2028-03-01, 463 days left (RDAP)"
     assert "doubt" not in finding.detail
 
 
 @pytest.mark.parametrize("expires", ["2028-02-29T12:00:00", "2028-03-01T00:00:00", "2029-03-01T10:00:00"])
 def test_a_renewal_or_a_day_s_difference_is_believed_at_once(expires: str) -> None:
-    assert judged(Seen((dated(expires),)), LAST).detail["expires_at"] == f"{expires}Z"
+    assert judged(Observation((dated(expires),)), LAST).detail["expires_at"] == f"{expires}Z"
 
 
 def test_a_domain_with_a_good_date_is_not_gone_on_one_word() -> None:
-    finding = judged(Seen((FREE,)), LAST)
+    finding = judged(Observation((FREE,)), LAST)
     assert finding.status is OPERATIONAL and finding.detail["doubt"] == "none"
-    assert judged(Seen((FREE,), (replace(FREE, source="whois"),)), LAST).status is ERROR
-    assert judged(Seen((FREE,)), {"": Past(detail=finding.detail)}).status is ERROR
+    assert judged(Observation((FREE,), (replace(FREE, source="whois"),)), LAST).status is ERROR
+    assert judged(Observation((FREE,)), {"": Past(detail=finding.detail)}).status is ERROR
 
 
 def test_a_rate_limit_is_unknown_and_says_until_when() -> None:
     until = NOW + timedelta(hours=1)
-    limited = Answer("rdap", Outcome.LIMITED, "HTTP 429", until=until)
-    finding = judged(Seen((limited,)))
+    limited = RegistryAnswer("rdap", Ending.LIMITED, "HTTP 429", until=until)
+    finding = judged(Observation((limited,)))
     assert (finding.status, finding.summary) == (UNKNOWN, "no expiry date: RDAP: rate-limited (HTTP 429)")
     assert finding.detail["not_before"] == "2026-11-24T07:40:00Z"
 
 
 @pytest.mark.parametrize("detail", [{}, {"expires_at": 7}, {"expires_at": "soon"}, {"failing_since": [], "doubt": 1}])
 def test_a_past_that_makes_no_sense_is_none(detail: dict[str, Any]) -> None:
-    assert judged(Seen((FAILED,)), {"": Past(detail=detail)}).status is UNKNOWN
+    assert judged(Observation((FAILED,)), {"": Past(detail=detail)}).status is UNKNOWN
 
 
 @pytest.fixture
@@ -351,8 +387,10 @@ def test_a_whole_check_over_rdap_and_port_43(web: WebServer, port43: WhoisServer
     good = checked(settings)
     assert good.summary == "expires 2027-03-01, 97 days left (RDAP)"
     assert good.detail["registrar"] == "Example Registrar, LLC"
+    (tmp_path / "registry.json").unlink()
     whois_ = checked(settings, good)
     assert whois_.summary == "expires 2027-03-01, 96 days left (WHOIS)"
+    (tmp_path / "registry.json").unlink()
     limited = checked(settings, whois_)
     assert limited.summary.startswith(
         "expires 2027-03-01, 96 days left (last known); RDAP: rate-limited (HTTP 429); WHOIS"

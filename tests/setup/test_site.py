@@ -20,7 +20,7 @@ from pom_cli import config
 from pom_cli import jobs as looks
 from pom_cli.checks import KINDS, whois
 from pom_cli.checks.dns import servers as dns_servers
-from pom_cli.checks.whois.answer import Answer, Outcome, Seen
+from pom_cli.checks.whois.answer import Ending, Observation, RegistryAnswer
 from pom_cli.model import Status
 from pom_cli.net import net
 from pom_cli.setup import site as discovery
@@ -308,22 +308,26 @@ SOON = datetime.now(UTC) + timedelta(days=11)
     ("said", "expected", "told"),
     [
         (
-            Answer("rdap", Outcome.DATED, expires=REGISTERED, registrar="Example LLC"),
+            RegistryAnswer("rdap", Ending.DATED, expires=REGISTERED, registrar="Example LLC"),
             {"domain": "shop.com"},
             "domain until",
         ),
-        (Answer("rdap", Outcome.DATED, expires=SOON), {"domain": "shop.com", "warn": "5d"}, "domain until"),
-        (Answer("rdap", Outcome.DATED, expires=SOON - timedelta(days=99)), None, "domain until"),
-        (Answer("rdap", Outcome.LIMITED, "HTTP 429"), None, "domain: no expiry date: RDAP: rate-limited (HTTP 429)"),
-        (Answer("rdap", Outcome.NO_DATE, "not published"), None, "domain: no expiry date: RDAP: not published"),
-        (Answer("rdap", Outcome.FREE), None, "domain: shop.com is not registered (RDAP)"),
+        (RegistryAnswer("rdap", Ending.DATED, expires=SOON), {"domain": "shop.com", "warn": "5d"}, "domain until"),
+        (RegistryAnswer("rdap", Ending.DATED, expires=SOON - timedelta(days=99)), None, "domain until"),
+        (
+            RegistryAnswer("rdap", Ending.LIMITED, "HTTP 429"),
+            None,
+            "domain: no expiry date: RDAP: rate-limited (HTTP 429)",
+        ),
+        (RegistryAnswer("rdap", Ending.NO_DATE, "not published"), None, "domain: no expiry date: RDAP: not published"),
+        (RegistryAnswer("rdap", Ending.FREE), None, "domain: shop.com is not registered (RDAP)"),
     ],
 )
 def test_the_domain_is_watched_where_its_end_was_found(
-    said: Answer, expected: object, told: str, web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    said: RegistryAnswer, expected: object, told: str, web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name_servers(monkeypatch, {("www.shop.com", 80): web.port, ("api.shop.com", 80): web.port})
-    monkeypatch.setattr(whois, "look", lambda _: Seen((said,)))
+    monkeypatch.setattr(whois, "look", lambda _: Observation((said,)))
     found = discover(["http://www.shop.com", "http://api.shop.com"], datetime.now(UTC))
     assert found[0].kinds["whois"].settings == expected
     assert found[0].kinds["whois"].told.startswith(told)

@@ -1,17 +1,17 @@
 """whois: when the domain expires. Over RDAP, else WHOIS, else as declared in the config, else as last known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pom_cli.checks import Site
 from pom_cli.checks.steps import Section, Step
-from pom_cli.checks.whois.answer import Answer, Outcome, Seen, agree, decisive, startles
+from pom_cli.checks.whois.answer import Ending, Observation, RegistryAnswer, agree, decisive, startles, trouble
 from pom_cli.checks.whois.suffixes import ascii_name, registrable
 from pom_cli.frozen import dataclass
 from pom_cli.idn import to_ascii
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, State, Verdict, worst
 from pom_cli.times import moment, short, utc
 from pom_cli.toml.table import Table, host_port, http_url, split_url
 
@@ -22,7 +22,6 @@ NETWORK = True
 
 _PATIENCE = timedelta(days=7)  # without any date, until that is an alert of its own
 _NAMES = {"rdap": "RDAP", "whois": "WHOIS"}
-_DELETED = ("redemptionperiod", "pendingdelete")  # EPP (RFC 3915, RFC 5731) and RDAP's spelling of it
 
 
 HINTS = (
@@ -103,7 +102,7 @@ def subjects(settings: Settings) -> tuple[str, ...]:
     return ("",)
 
 
-def look(settings: Settings) -> Seen:
+def look(settings: Settings) -> Observation:
     """Ask the registry, within `timeout` for everything."""
     from pom_cli.checks.whois.lookup import Question, look_up
 
@@ -111,7 +110,7 @@ def look(settings: Settings) -> Seen:
     return look_up(question, settings.timeout_s)
 
 
-def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
+def judge(seen: Observation, settings: Settings, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     """Judge what was read against the last good date: one that is much nearer is believed when it was read twice."""
     before = past.get("", Past()).detail
     known = _last_good(before) or seen.last
@@ -124,14 +123,14 @@ def judge(seen: Seen, settings: Settings, past: Mapping[str, Past], now: datetim
         "registrar": answer.registrar,
         "statuses": list(answer.statuses),
         "dnssec": answer.dnssec,
-        "last_good_at": utc(now),
+        "last_good_at": utc(answer.at or now),
     }
     if answer.expires is None:
         summary = f"{settings.domain} is not registered ({_NAMES[answer.source]})"
         verdicts = {"whois-expiry": Verdict(ERROR, summary), "whois-unknown": _UNKNOWN_OVER}
         return [Finding("", ERROR, summary, verdicts, detail=detail)]
     detail["registry_date"] = utc(answer.expires)
-    return [_dated(answer.expires, _NAMES[answer.source], settings, now, detail, deleted=_deleted(answer))]
+    return [_dated(answer.expires, _NAMES[answer.source], settings, now, detail, answer.statuses)]
 
 
 _UNKNOWN_OVER = Verdict(OPERATIONAL, "the date is known")
@@ -145,8 +144,8 @@ def _last_good(before: Mapping[str, Any]) -> datetime | None:
 
 
 def _believed(
-    seen: Seen, known: datetime | None, before: Mapping[str, Any], now: datetime
-) -> tuple[Answer | None, str]:
+    seen: Observation, known: datetime | None, before: Mapping[str, Any], now: datetime
+) -> tuple[RegistryAnswer | None, str]:
     """The answer to go by, or None and what was read and is not believed yet: the date, "none", or "" for nothing."""
     answer, again = decisive(seen.first), decisive(seen.again)
     if answer is None or known is None or not startles(answer, known, now):
@@ -159,16 +158,13 @@ def _believed(
     return (answer, "") if before.get("doubt") == said else (None, said)
 
 
-def _deleted(answer: Answer) -> str:
-    """The status that says that the registry is about to delete the domain, whatever its date."""
-    for status in answer.statuses:
-        if "".join(letter for letter in status.lower() if letter.isalpha()).startswith(_DELETED):
-            return status
-    return ""
-
-
 def _dated(
-    expires: datetime, source: str, settings: Settings, now: datetime, detail: dict[str, Any], deleted: str = ""
+    expires: datetime,
+    source: str,
+    settings: Settings,
+    now: datetime,
+    detail: dict[str, Any],
+    statuses: Sequence[str] = (),
 ) -> Finding:
     """The finding for a date that counts down, wherever it comes from."""
     days = (expires - now) // timedelta(days=1)
@@ -177,8 +173,9 @@ def _dated(
     else:
         status = DEGRADED if expires - now <= settings.warn else OPERATIONAL
         text = f"expires {expires:%Y-%m-%d}, {_days(days)} left"
-    if deleted:
-        status, text = ERROR, f"is being deleted ({deleted}), {text}"
+    wrong, why = trouble(statuses)
+    if why:
+        status, text = worst((status, wrong)), f"{why}, {text}"
     summary = f"{text} ({source})"
     detail.update(expires_at=utc(expires), days_left=days)
     verdicts = {"whois-expiry": Verdict(status, summary, days), "whois-unknown": _UNKNOWN_OVER}
@@ -186,7 +183,7 @@ def _dated(
 
 
 def _without(
-    seen: Seen, settings: Settings, before: Mapping[str, Any], known: datetime | None, doubt: str, now: datetime
+    seen: Observation, settings: Settings, before: Mapping[str, Any], known: datetime | None, doubt: str, now: datetime
 ) -> Finding:
     """Nothing to go by was read: the later of the declared and the last good date counts down, and time is taken."""
     reason, waits = _reason(seen, doubt), [answer.until for answer in seen.first if answer.until]
@@ -197,15 +194,19 @@ def _without(
     detail.update(registry_date=utc(known) if known else None, doubt=doubt or None)
     detail["not_before"] = utc(max(waits)) if waits else None
     date = max((each for each in (known, declared) if each), default=None)
+    statuses = next((answer.statuses for answer in seen.first if answer.statuses), ())
     if declared is None:
         detail["failing_since"] = utc(since)
     unknown = _unknown(since, now, reason) if declared is None else _UNKNOWN_OVER
     answered = any(answer.answered for answer in (*seen.first, *seen.again)) or not seen.first
     if date is None:
-        verdicts = {"whois-expiry": Verdict(UNKNOWN, reason), "whois-unknown": unknown}
-        return Finding("", UNKNOWN, f"no expiry date: {reason}", verdicts, detail=detail, answered=answered)
+        wrong, why = trouble(statuses)
+        expiry = Verdict(wrong, f"{why}; no expiry date: {reason}") if why else Verdict(UNKNOWN, reason)
+        summary = expiry.summary if why else f"no expiry date: {reason}"
+        verdicts = {"whois-expiry": expiry, "whois-unknown": unknown}
+        return Finding("", expiry.status, summary, verdicts, detail=detail, answered=answered)
     detail["source"] = "declared" if date == declared else "last known"
-    finding = _dated(date, detail["source"], settings, now, detail)
+    finding = _dated(date, detail["source"], settings, now, detail, statuses)
     summary = f"{finding.summary}; {reason}"
     verdicts = {**finding.verdicts, "whois-unknown": unknown}
     return replace(finding, summary=summary, verdicts=verdicts, answered=answered)
@@ -219,7 +220,7 @@ def _unknown(since: datetime, now: datetime, reason: str) -> Verdict:
     return Verdict(DEGRADED, f"no expiry date could be read for {_days(waited // timedelta(days=1))}: {reason}")
 
 
-def _reason(seen: Seen, doubt: str) -> str:
+def _reason(seen: Observation, doubt: str) -> str:
     """Why there is no date to go by, one clause a source."""
     if doubt:
         what = "that the domain is not registered" if doubt == "none" else f"the nearer date {doubt[:10]}"
@@ -228,10 +229,10 @@ def _reason(seen: Seen, doubt: str) -> str:
     return "; ".join(clauses) or "nobody could be asked"
 
 
-def _clause(answer: Answer) -> str:
-    if answer.outcome in (Outcome.LIMITED, Outcome.REFUSED):
-        return f"{answer.outcome} ({answer.reason})"
-    return answer.reason or answer.outcome.value
+def _clause(answer: RegistryAnswer) -> str:
+    if answer.ending in (Ending.LIMITED, Ending.REFUSED):
+        return f"{answer.ending} ({answer.reason})"
+    return answer.reason or answer.ending.value
 
 
 def _days(count: int) -> str:

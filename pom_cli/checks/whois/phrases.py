@@ -2,8 +2,8 @@
 
 import re
 
-from pom_cli.checks.whois.answer import Outcome
-from pom_cli.checks.whois.lines import Line
+from pom_cli.checks.whois.answer import Ending
+from pom_cli.checks.whois.fields import Line
 
 _SPAN = re.compile(r"\b(\d{1,5}) ?(seconds?|secs?|s|minutes?|mins?|hours?)\b", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -96,29 +96,29 @@ def wait(lines: list[Line]) -> int | None:
     return int(found[1]) * _SECONDS[found[2][0].lower()] if found else None
 
 
-def meaning(lines: list[Line]) -> tuple[Outcome, str] | None:
+def meaning(lines: list[Line]) -> tuple[Ending, str] | None:
     """What the first line that says anything says, and that line; None for an answer that says nothing of the kind.
 
     A refusal that elsewhere speaks of a limit is a limit: it ends by itself.
     """
-    found: tuple[Outcome, str] | None = None
+    found: tuple[Ending, str] | None = None
     for line in lines:
         text = " ".join(line.text.strip(" *-=!").split())
-        outcome = _of(text) if text and len(text) <= _WIDTH and not _TERMS.search(text) else None
-        if outcome and (found is None or outcome is Outcome.LIMITED):
-            found = outcome, text
-        if found and found[0] is not Outcome.REFUSED:
+        ending = _of(text) if text and len(text) <= _WIDTH and not _TERMS.search(text) else None
+        if ending and (found is None or ending is Ending.LIMITED):
+            found = ending, text
+        if found and found[0] is not Ending.REFUSED:
             break
     return found
 
 
-def _of(text: str) -> Outcome | None:
+def _of(text: str) -> Ending | None:
     if _LIMITED.search(text):
-        return Outcome.LIMITED
+        return Ending.LIMITED
     if _RESERVED.search(text):
-        return Outcome.NO_DATE
+        return Ending.NO_DATE
     if _REFUSED.search(text):
-        return Outcome.REFUSED
+        return Ending.REFUSED
     if _FREE.fullmatch(text):
-        return Outcome.FREE
-    return Outcome.FAILED if _BROKEN.search(text) else None
+        return Ending.FREE
+    return Ending.FAILED if _BROKEN.search(text) else None

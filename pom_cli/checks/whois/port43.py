@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from pom_cli.checks.whois.answer import Answer, Outcome
+from pom_cli.checks.whois.answer import Ending, RegistryAnswer
 from pom_cli.checks.whois.reader import UNPUBLISHED, order_of, read_whois
 from pom_cli.checks.whois.second_reader import second_opinion
 from pom_cli.checks.whois.servers import IANA, known_server, query
+from pom_cli.checks.whois.turns import turn
 from pom_cli.checks.whois.web import is_private
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import Fault, NoAnswer, fault_of
@@ -21,7 +22,7 @@ _REFERRAL = re.compile(r"^(?:whois|refer):[ \t]*([\w.-]+)", re.IGNORECASE | re.M
 Server = tuple[str, int]
 
 
-def ask_whois(domain: str, configured: Server | None, deadline: Deadline) -> Answer:
+def ask_whois(domain: str, configured: Server | None, deadline: Deadline) -> RegistryAnswer:
     """What the registry's WHOIS server says of a domain in its ASCII form; a configured server may be a private one."""
     faults: list[Fault] = []
     for host, port in (configured,) if configured else _servers(domain, deadline, faults):
@@ -31,11 +32,13 @@ def ask_whois(domain: str, configured: Server | None, deadline: Deadline) -> Ans
             faults.append(error.fault)
             continue
         if not text.strip():
-            return Answer("whois", Outcome.FAILED, "its answer is empty")
+            return RegistryAnswer("whois", Ending.FAILED, "its answer is empty")
         return _opined(read_whois(text, domain), text, domain, deadline)
     if not faults:
-        return Answer("whois", Outcome.FAILED, "the registry has no WHOIS server")
-    return Answer("whois", Outcome.FAILED, faults[0].reason, answered=any(fault.phase == "body" for fault in faults))
+        return RegistryAnswer("whois", Ending.FAILED, "the registry has no WHOIS server")
+    return RegistryAnswer(
+        "whois", Ending.FAILED, faults[0].reason, answered=any(fault.phase == "body" for fault in faults)
+    )
 
 
 def fetch(host: str, port: int, line: str, deadline: Deadline, trusted: bool = False) -> bytes:
@@ -77,7 +80,8 @@ def _servers(domain: str, deadline: Deadline, faults: list[Fault]) -> Iterator[S
     if known:
         yield known, PORT
     try:
-        named = _REFERRAL.search(decode(fetch(IANA, PORT, tld, deadline)))
+        with turn(f"whois {IANA}", 0.0, deadline):
+            named = _REFERRAL.search(decode(fetch(IANA, PORT, tld, deadline)))
     except NoAnswer as error:
         told = f"{IANA}, which knows the registry's server: {error.fault.reason}"
         faults.append(replace(error.fault, reason=told))
@@ -86,11 +90,11 @@ def _servers(domain: str, deadline: Deadline, faults: list[Fault]) -> Iterator[S
         yield named[1].lower(), PORT
 
 
-def _opined(answer: Answer, text: str, domain: str, deadline: Deadline) -> Answer:
+def _opined(answer: RegistryAnswer, text: str, domain: str, deadline: Deadline) -> RegistryAnswer:
     """The answer, with the date that a second reader knows of where ours found a record and no date in it."""
-    if answer.outcome is not Outcome.NO_DATE or answer.reason != UNPUBLISHED:
+    if answer.ending is not Ending.NO_DATE or answer.reason != UNPUBLISHED:
         return answer
     date = second_opinion(text, domain, order_of(text, domain), deadline)
     if date is None or (answer.created and date < answer.created):
         return answer
-    return replace(answer, outcome=Outcome.DATED, reason="", expires=date)
+    return replace(answer, ending=Ending.DATED, reason="", expires=date)

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from pom_cli.checks.whois import web
-from pom_cli.checks.whois.answer import Answer, Outcome
+from pom_cli.checks.whois.answer import Ending, RegistryAnswer
 from pom_cli.checks.whois.dates import EARLIEST, LATEST
 from pom_cli.checks.whois.suffixes import ascii_name
 from pom_cli.net.deadline import Deadline
@@ -27,40 +27,44 @@ _DATE = re.compile(
 )
 
 
-def ask_rdap(domain: str, base: str, deadline: Deadline, configured: bool = False, listed: bool = True) -> Answer:
+def ask_rdap(
+    domain: str, base: str, deadline: Deadline, configured: bool = False, listed: bool = True
+) -> RegistryAnswer:
     """What the RDAP server at this base URL says of a domain in its ASCII form. `listed` servers are believed a 404."""
     url = base if base.endswith(f"domain/{domain}") else f"{base.rstrip('/')}/domain/{domain}"
     try:
         page = web.get(url, _TYPE, deadline, SIZE, trusted=configured)
     except NoAnswer as error:
         answered = error.fault.phase == "body" or error.fault.blame == "certificate"
-        return Answer("rdap", Outcome.FAILED, error.fault.reason, answered=answered)
+        return RegistryAnswer("rdap", Ending.FAILED, error.fault.reason, answered=answered)
     data = _parsed(page.body)
     status = _status(page, data)
     if status == 200:
         return read_rdap(data, domain)
     if status == 404 and _is_rdap(page, data):
-        return Answer("rdap", Outcome.FREE, "the registry has no such domain", confirmed=listed)
+        return RegistryAnswer("rdap", Ending.FREE, "the registry has no such domain", confirmed=listed)
     if status == 429 or (status == 503 and "retry-after" in page.headers):
-        return Answer("rdap", Outcome.LIMITED, f"HTTP {status}", wait_s=_wait(page.headers.get("retry-after", "")))
+        return RegistryAnswer(
+            "rdap", Ending.LIMITED, f"HTTP {status}", wait_s=_wait(page.headers.get("retry-after", ""))
+        )
     refused = status in (400, 401, 403, 422, 451)
-    return Answer("rdap", Outcome.REFUSED if refused else Outcome.FAILED, f"HTTP {status}")
+    return RegistryAnswer("rdap", Ending.REFUSED if refused else Ending.FAILED, f"HTTP {status}")
 
 
-def read_rdap(data: Any, domain: str) -> Answer:
-    """An RDAP domain object as an Answer. Dates that are not RFC 3339, or lie before the registration, are refused."""
+def read_rdap(data: Any, domain: str) -> RegistryAnswer:
+    """Read an RDAP domain object. Dates that are not RFC 3339, or lie before the registration, are refused."""
     if not isinstance(data, Mapping) or not isinstance(data.get("events", []), list):
-        return Answer("rdap", Outcome.FAILED, "its answer is not an RDAP object")
+        return RegistryAnswer("rdap", Ending.FAILED, "its answer is not an RDAP object")
     name = data.get("ldhName") or data.get("unicodeName")
     if isinstance(name, str) and not _same(name, domain):
-        return Answer("rdap", Outcome.NO_DATE, f"its answer is about {clean(name, 80)}")
+        return RegistryAnswer("rdap", Ending.NO_DATE, f"its answer is about {clean(name, 80)}")
     if name is None and data.get("objectClassName") != "domain":
-        return Answer("rdap", Outcome.FAILED, "its answer is not an RDAP domain object")
+        return RegistryAnswer("rdap", Ending.FAILED, "its answer is not an RDAP domain object")
     created, _ = _event(data, "registration")
     expires, why = _expiry(data, created)
-    return Answer(
+    return RegistryAnswer(
         "rdap",
-        Outcome.DATED if expires else Outcome.NO_DATE,
+        Ending.DATED if expires else Ending.NO_DATE,
         why,
         expires=expires,
         created=created,

@@ -1,14 +1,13 @@
-"""From the text of a WHOIS answer to an Answer: the expiry date where there is exactly one, else why there is none."""
+"""From the text of a WHOIS answer to a RegistryAnswer: the expiry date if there is exactly one, else why not."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pom_cli.checks.whois import phrases
-from pom_cli.checks.whois.answer import Answer, Outcome
+from pom_cli.checks.whois.answer import Ending, RegistryAnswer
 from pom_cli.checks.whois.dates import AmbiguousDate, Order, order_in, read
-from pom_cli.checks.whois.labels import Topic, sentence, topic
-from pom_cli.checks.whois.lines import Line, below, split
+from pom_cli.checks.whois.fields import Line, Topic, below, sentence, split, topic
 from pom_cli.checks.whois.suffixes import ascii_name
 from pom_cli.text import clean
 
@@ -39,16 +38,16 @@ class _Facts:
     record: bool = False  # something that only a registered domain has
 
 
-def read_whois(text: str, domain: str) -> Answer:
+def read_whois(text: str, domain: str) -> RegistryAnswer:
     """What a port-43 answer says of this domain (in its ASCII form). It never guesses: see `dates.read`."""
     lines = split(text)
     facts = _gather(lines, order_of(text, domain))
     if _about_another(facts, domain):
-        return Answer("whois", Outcome.NO_DATE, f"its answer is about {clean(facts.names[0][0], 80)}")
+        return RegistryAnswer("whois", Ending.NO_DATE, f"its answer is about {clean(facts.names[0][0], 80)}")
     date, why = _expiry(facts, domain)
     if date is None:
         return _without_date(lines, facts, why)
-    return _answer(Outcome.DATED, "", facts, date)
+    return _answer(Ending.DATED, "", facts, date)
 
 
 def order_of(text: str, domain: str) -> Order:
@@ -177,23 +176,25 @@ def _plausible(date: datetime, facts: _Facts) -> tuple[datetime | None, str]:
     return date, ""
 
 
-def _without_date(lines: list[Line], facts: _Facts, why: str) -> Answer:
+def _without_date(lines: list[Line], facts: _Facts, why: str) -> RegistryAnswer:
     if why:
-        return _answer(Outcome.NO_DATE, why, facts)
+        return _answer(Ending.NO_DATE, why, facts)
     if any(phrases.free_status(status) for status in facts.statuses) and not facts.registrar:
-        return Answer("whois", Outcome.FREE, "the registry has no such domain")
+        return RegistryAnswer("whois", Ending.FREE, "the registry has no such domain")
     sign = phrases.meaning(lines)
-    if sign and (not facts.record or sign[0] is Outcome.LIMITED):
-        reason = "the registry has no such domain" if sign[0] is Outcome.FREE else f"it says: {clean(sign[1], 100)}"
-        return Answer("whois", sign[0], reason, wait_s=phrases.wait(lines) if sign[0] is Outcome.LIMITED else None)
+    if sign and (not facts.record or sign[0] is Ending.LIMITED):
+        reason = "the registry has no such domain" if sign[0] is Ending.FREE else f"it says: {clean(sign[1], 100)}"
+        return RegistryAnswer(
+            "whois", sign[0], reason, wait_s=phrases.wait(lines) if sign[0] is Ending.LIMITED else None
+        )
     published = facts.record or facts.statuses or facts.names
-    return _answer(Outcome.NO_DATE, UNPUBLISHED if published else "its answer cannot be read", facts)
+    return _answer(Ending.NO_DATE, UNPUBLISHED if published else "its answer cannot be read", facts)
 
 
-def _answer(outcome: Outcome, reason: str, facts: _Facts, expires: datetime | None = None) -> Answer:
-    return Answer(
+def _answer(ending: Ending, reason: str, facts: _Facts, expires: datetime | None = None) -> RegistryAnswer:
+    return RegistryAnswer(
         "whois",
-        outcome,
+        ending,
         reason,
         expires=expires,
         created=min(facts.created, default=None),

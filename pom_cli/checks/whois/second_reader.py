@@ -10,8 +10,7 @@ import re
 from datetime import date, datetime
 
 from pom_cli.checks.whois.dates import AmbiguousDate, Order, read
-from pom_cli.checks.whois.labels import Topic, topic
-from pom_cli.checks.whois.lines import split
+from pom_cli.checks.whois.fields import Topic, split, topic
 from pom_cli.net.deadline import Deadline
 from pom_cli.outside import from_json
 

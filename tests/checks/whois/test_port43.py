@@ -6,14 +6,14 @@ from registry_server import WhoisServer
 from web_server import HANG, RESET, Step
 
 from pom_cli.checks.whois import port43
-from pom_cli.checks.whois.answer import Answer, Outcome
+from pom_cli.checks.whois.answer import Ending, RegistryAnswer
 from pom_cli.checks.whois.port43 import ask_whois, decode, fetch
 from pom_cli.checks.whois.servers import known_server, query
 from pom_cli.net.deadline import Deadline
 from pom_cli.net.faults import NoAnswer
 
 
-def ask(server: WhoisServer, domain: str = "shop.zz", seconds: float = 10) -> Answer:
+def ask(server: WhoisServer, domain: str = "shop.zz", seconds: float = 10) -> RegistryAnswer:
     return ask_whois(domain, server.place, Deadline.after(seconds))
 
 
@@ -31,7 +31,7 @@ def test_registries_of_many_forms_are_asked_and_read() -> None:
 def test_an_answer_in_pieces_is_put_together() -> None:
     with WhoisServer() as server:
         server.on("shop.zz", [b"Domain: shop.zz\nExp", 0.05, b"ires: 2027-", 0.05, b"03-01\n"])
-        assert ask(server).outcome is Outcome.DATED
+        assert ask(server).ending is Ending.DATED
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_answer_that_is_cut_short_is_never_read(script: Iterable[Step], reaso
     with WhoisServer() as server:
         server.on("shop.zz", script)
         answer = ask(server, seconds=0.5)
-    assert (answer.outcome, answer.expires) == (Outcome.FAILED, None)
+    assert (answer.ending, answer.expires) == (Ending.FAILED, None)
     assert reason in answer.reason
     assert answer.answered is answered
 
@@ -58,7 +58,7 @@ def test_a_closed_port_and_a_name_that_is_not_there_are_failures() -> None:
     with WhoisServer() as server:
         port = server.port
     answer = ask_whois("shop.zz", ("127.0.0.1", port), Deadline.after(5))
-    assert (answer.outcome, answer.reason, answer.answered) == (Outcome.FAILED, "connection refused", False)
+    assert (answer.ending, answer.reason, answer.answered) == (Ending.FAILED, "connection refused", False)
 
 
 def test_a_server_that_nobody_configured_may_not_be_private() -> None:
@@ -80,14 +80,14 @@ def iana(monkeypatch: pytest.MonkeyPatch) -> Iterable[WhoisServer]:
 def test_iana_names_the_server_of_a_top_level_domain_that_the_table_has_not(iana: WhoisServer) -> None:
     iana.on("zz", "% IANA WHOIS server\n\nrefer:        127.0.0.1\n\ndomain:       ZZ\nwhois:        127.0.0.1\n")
     iana.on("shop.zz", "Domain: shop.zz\nExpires: 2027-03-01\n")
-    assert ask_whois("shop.zz", None, Deadline.after(5)).outcome is Outcome.DATED
+    assert ask_whois("shop.zz", None, Deadline.after(5)).ending is Ending.DATED
     assert iana.questions == ["zz", "shop.zz"]
 
 
 def test_a_registry_without_a_whois_server_is_unknown(iana: WhoisServer) -> None:
     iana.on("zz", "% IANA WHOIS server\n\ndomain:       ZZ\n\nwhois:\n\nstatus:       ACTIVE\n")
     answer = ask_whois("shop.zz", None, Deadline.after(5))
-    assert (answer.outcome, answer.reason) == (Outcome.FAILED, "the registry has no WHOIS server")
+    assert (answer.ending, answer.reason) == (Ending.FAILED, "the registry has no WHOIS server")
 
 
 def test_a_referral_to_a_private_address_is_not_followed(iana: WhoisServer, monkeypatch: pytest.MonkeyPatch) -> None:

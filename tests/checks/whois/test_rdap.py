@@ -7,14 +7,14 @@ import pytest
 from registry_server import RDAP, domain_object, not_found, rdap
 from web_server import CLOSE, HANG, RESET, WebServer, answer, bomb, drip, endless, head, redirect
 
-from pom_cli.checks.whois.answer import Answer, Outcome
+from pom_cli.checks.whois.answer import Ending, RegistryAnswer
 from pom_cli.checks.whois.rdap import ask_rdap, read_rdap, rfc3339
 from pom_cli.net.deadline import Deadline
 
 PATH = "/rdap/domain/shop.com"
 
 
-def ask(server: WebServer, seconds: float = 10, **more: Any) -> Answer:
+def ask(server: WebServer, seconds: float = 10, **more: Any) -> RegistryAnswer:
     options = {"configured": True, **more}
     return ask_rdap("shop.com", server.url("/rdap/"), Deadline.after(seconds), **options)
 
@@ -68,7 +68,7 @@ def test_a_domain_object_is_read_whole() -> None:
     with WebServer() as server:
         server.on(PATH, rdap(domain_object("shop.com")))
         seen = ask(server)
-    assert seen.outcome is Outcome.DATED
+    assert seen.ending is Ending.DATED
     assert seen.expires == datetime(2027, 3, 1, 10, tzinfo=UTC)
     assert seen.created == datetime(2011, 3, 1, 10, tzinfo=UTC)
     assert seen.registrar == "Example Registrar, LLC"
@@ -89,25 +89,25 @@ def test_the_registry_s_date_wins_and_the_registrar_s_stands_in_for_it() -> None
 @pytest.mark.parametrize(
     ("data", "outcome", "reason"),
     [
-        (domain_object("shop.com", None), Outcome.NO_DATE, "it publishes no date"),
-        (domain_object("other.com"), Outcome.NO_DATE, "its answer is about OTHER.COM"),
-        (domain_object("shop.com", "01/03/2027"), Outcome.NO_DATE, "its expiration date '01/03/2027' cannot be read"),
-        (domain_object("shop.com", {"x": 1}), Outcome.NO_DATE, "its expiration date \"{'x': 1}\" cannot be read"),
+        (domain_object("shop.com", None), Ending.NO_DATE, "it publishes no date"),
+        (domain_object("other.com"), Ending.NO_DATE, "its answer is about OTHER.COM"),
+        (domain_object("shop.com", "01/03/2027"), Ending.NO_DATE, "its expiration date '01/03/2027' cannot be read"),
+        (domain_object("shop.com", {"x": 1}), Ending.NO_DATE, "its expiration date \"{'x': 1}\" cannot be read"),
         (
             domain_object("shop.com", "2009-01-01T00:00:00Z"),
-            Outcome.NO_DATE,
+            Ending.NO_DATE,
             "its expiry date 2009-01-01 lies before the registration of 2011-03-01",
         ),
-        (domain_object("shop.com", "9999-12-31T00:00:00Z"), Outcome.NO_DATE, "it publishes no date"),
-        ([], Outcome.FAILED, "its answer is not an RDAP object"),
-        ({"events": {}}, Outcome.FAILED, "its answer is not an RDAP object"),
-        ({"notices": []}, Outcome.FAILED, "its answer is not an RDAP domain object"),
-        (None, Outcome.FAILED, "its answer is not an RDAP object"),
+        (domain_object("shop.com", "9999-12-31T00:00:00Z"), Ending.NO_DATE, "it publishes no date"),
+        ([], Ending.FAILED, "its answer is not an RDAP object"),
+        ({"events": {}}, Ending.FAILED, "its answer is not an RDAP object"),
+        ({"notices": []}, Ending.FAILED, "its answer is not an RDAP domain object"),
+        (None, Ending.FAILED, "its answer is not an RDAP object"),
     ],
 )
-def test_what_is_no_good_date_is_refused_with_its_reason(data: Any, outcome: Outcome, reason: str) -> None:
+def test_what_is_no_good_date_is_refused_with_its_reason(data: Any, outcome: Ending, reason: str) -> None:
     seen = read_rdap(data, "shop.com")
-    assert (seen.outcome, seen.reason, seen.expires) == (outcome, reason, None)
+    assert (seen.ending, seen.reason, seen.expires) == (outcome, reason, None)
 
 
 def test_two_different_expiration_dates_are_none() -> None:
@@ -119,22 +119,22 @@ def test_two_different_expiration_dates_are_none() -> None:
 def test_odd_members_are_passed_over() -> None:
     odd = {"status": [1, None, "ok"], "entities": [None, {"roles": "registrar"}, {"roles": ["registrar"]}]}
     seen = read_rdap(domain_object("shop.com", secureDNS=[], **odd), "shop.com")
-    assert (seen.outcome, seen.statuses, seen.registrar, seen.dnssec) == (Outcome.DATED, ("ok",), None, None)
+    assert (seen.ending, seen.statuses, seen.registrar, seen.dnssec) == (Ending.DATED, ("ok",), None, None)
 
 
 def test_an_internationalised_name_is_the_same_in_both_forms() -> None:
     data = domain_object("xn--bcher-kva.com")
-    assert read_rdap(data, "xn--bcher-kva.com").outcome is Outcome.DATED
+    assert read_rdap(data, "xn--bcher-kva.com").ending is Ending.DATED
     del data["ldhName"]
-    assert read_rdap({**data, "unicodeName": "BÜCHER.com"}, "xn--bcher-kva.com").outcome is Outcome.DATED
+    assert read_rdap({**data, "unicodeName": "BÜCHER.com"}, "xn--bcher-kva.com").ending is Ending.DATED
 
 
 def test_a_404_is_the_registry_s_word_only_when_it_is_rdap() -> None:
     with WebServer() as server:
         server.on(PATH, not_found(), answer(404, "<h1>Not Found</h1>", {"Content-Type": "text/html"}))
-        assert ask(server).outcome is Outcome.FREE
+        assert ask(server).ending is Ending.FREE
         seen = ask(server)
-    assert (seen.outcome, seen.reason) == (Outcome.FAILED, "HTTP 404")
+    assert (seen.ending, seen.reason) == (Ending.FAILED, "HTTP 404")
 
 
 def test_a_404_of_a_server_that_iana_does_not_list_wants_confirmation() -> None:
@@ -152,7 +152,7 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
         server.on(PATH, *(rdap({}, 429, **more) for more in headers), rdap({}, 503, Retry_After="60"))
         for _ in range(5):
             seen = ask(server)
-            assert seen.outcome is Outcome.LIMITED
+            assert seen.ending is Ending.LIMITED
             waits.append(seen.wait_s)
     assert waits[0] == 120 and waits[2:] == [None, None, 60]
     assert waits[1] is not None and 500 < waits[1] <= 600
@@ -163,37 +163,37 @@ def test_a_rate_limit_that_says_nonsense_is_one_all_the_same(odd: str) -> None:
     with WebServer() as server:
         server.on(PATH, rdap({}, 429, Retry_After=odd))
         seen = ask(server)
-    assert (seen.outcome, seen.wait_s) == (Outcome.LIMITED, None)
+    assert (seen.ending, seen.wait_s) == (Ending.LIMITED, None)
 
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (400, Outcome.REFUSED),
-        (403, Outcome.REFUSED),
-        (500, Outcome.FAILED),
-        (501, Outcome.FAILED),
-        (503, Outcome.FAILED),
+        (400, Ending.REFUSED),
+        (403, Ending.REFUSED),
+        (500, Ending.FAILED),
+        (501, Ending.FAILED),
+        (503, Ending.FAILED),
     ],
 )
-def test_other_statuses_are_refusals_or_failures(status: int, outcome: Outcome) -> None:
+def test_other_statuses_are_refusals_or_failures(status: int, outcome: Ending) -> None:
     with WebServer() as server:
         server.on(PATH, rdap({"errorCode": status}, status))
         seen = ask(server)
-    assert (seen.outcome, seen.reason, seen.answered) == (outcome, f"HTTP {status}", True)
+    assert (seen.ending, seen.reason, seen.answered) == (outcome, f"HTTP {status}", True)
 
 
 def test_an_error_that_hides_behind_a_200_is_an_error() -> None:
     with WebServer() as server:
         server.on(PATH, rdap({"errorCode": 404}, 200), rdap({"errorCode": 429}, 200))
-        assert [ask(server).outcome, ask(server).outcome] == [Outcome.FREE, Outcome.LIMITED]
+        assert [ask(server).ending, ask(server).ending] == [Ending.FREE, Ending.LIMITED]
 
 
 def test_a_redirect_is_followed_within_the_configured_host() -> None:
     with WebServer() as server:
         server.on(PATH, redirect("/v2/shop.com"))
         server.on("/v2/shop.com", rdap(domain_object("shop.com")))
-        assert ask(server).outcome is Outcome.DATED
+        assert ask(server).ending is Ending.DATED
 
 
 def test_nothing_but_the_configured_host_may_be_private() -> None:
@@ -235,7 +235,7 @@ def test_hostile_answers_are_bounded() -> None:
         for script, reason in scripts:
             server.on(PATH, script)
             seen = ask(server)
-            assert seen.outcome is Outcome.FAILED
+            assert seen.ending is Ending.FAILED
             assert reason is None or seen.reason == reason
 
 
@@ -244,8 +244,8 @@ def test_a_server_that_hangs_or_drips_is_given_up_at_the_deadline() -> None:
     with WebServer() as server:
         server.on(PATH, [HANG], drip(head(200, {"Content-Length": str(len(body))}) + body, 0.05))
         silent, slow = ask(server, 0.3), ask(server, 0.3)
-    assert (silent.outcome, silent.reason) == (Outcome.FAILED, "no answer within 0.3 s")
-    assert (slow.outcome, slow.reason) == (Outcome.FAILED, "no complete answer within 0.3 s")
+    assert (silent.ending, silent.reason) == (Ending.FAILED, "no answer within 0.3 s")
+    assert (slow.ending, slow.reason) == (Ending.FAILED, "no complete answer within 0.3 s")
     assert not silent.answered
 
 
@@ -253,4 +253,4 @@ def test_a_whole_url_of_the_domain_is_taken_as_it_is() -> None:
     with WebServer() as server:
         server.on(PATH, rdap(domain_object("shop.com")))
         seen = ask_rdap("shop.com", server.url(PATH), Deadline.after(10), configured=True)
-    assert seen.outcome is Outcome.DATED
+    assert seen.ending is Ending.DATED

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from registry_samples import DATED, SAMPLES, Sample
 
-from pom_cli.checks.whois.answer import Outcome
+from pom_cli.checks.whois.answer import Ending
 from pom_cli.checks.whois.reader import read_whois
 
 
@@ -15,20 +15,20 @@ def _id(sample: Sample) -> str:
 
 def test_the_samples_come_from_many_registries() -> None:
     assert len({sample.domain.rpartition(".")[2] for sample in DATED} - {"zz"}) >= 40
-    assert {sample.outcome for sample in SAMPLES} == {outcome.value for outcome in Outcome}
+    assert {sample.outcome for sample in SAMPLES} == {outcome.value for outcome in Ending}
 
 
 @pytest.mark.parametrize("sample", DATED, ids=_id)
 def test_the_expiry_date_is_found_in_each_registry_s_form(sample: Sample) -> None:
     answer = read_whois(sample.text, sample.domain)
-    assert (answer.outcome, answer.reason) == (Outcome.DATED, "")
+    assert (answer.ending, answer.reason) == (Ending.DATED, "")
     assert answer.expires and answer.expires.strftime("%Y-%m-%d") == sample.expires
 
 
 @pytest.mark.parametrize("sample", [sample for sample in SAMPLES if not sample.expires], ids=_id)
 def test_no_date_is_invented_and_a_missing_domain_a_limit_and_a_missing_date_are_told_apart(sample: Sample) -> None:
     answer = read_whois(sample.text, sample.domain)
-    assert (answer.outcome.value, answer.expires) == (sample.outcome, None)
+    assert (answer.ending.value, answer.expires) == (sample.outcome, None)
     assert answer.reason
 
 
@@ -88,7 +88,7 @@ def test_a_hostile_registrar_name_cannot_leave_its_line() -> None:
 @pytest.mark.slow
 @given(st.text(max_size=600))
 def test_no_answer_is_an_error(text: str) -> None:
-    assert read_whois(text, "shop.zz").outcome in Outcome
+    assert read_whois(text, "shop.zz").ending in Ending
 
 
 @pytest.mark.parametrize(
