@@ -1,6 +1,7 @@
 """What a WHOIS answer without a record means: no such domain, asked too often, not allowed to ask, out of order."""
 
 import re
+from collections.abc import Iterator
 
 from pom_cli.checks.whois.answer import Ending
 from pom_cli.checks.whois.fields import Line
@@ -52,6 +53,10 @@ _FREE_STATUS = re.compile(
     r"|available for registration)",
     re.IGNORECASE,
 )
+_REJECTED = re.compile(
+    r"[45]\d\d\b|(?:invalid|malformed|illegal|error|failed|rejected)\b|bad (?:query|request|domain|name)\b",
+    re.IGNORECASE,
+)
 _LIMITED = _any(
     r"\b(?:limits?|quota|rates?|allowance|threshold|limitation|credits?)\b.{0,40}?"
     r"\b(?:exceeded|exceeds|reached|is \d+|used up|exhausted)\b",
@@ -96,20 +101,40 @@ def wait(lines: list[Line]) -> int | None:
     return int(found[1]) * _SECONDS[found[2][0].lower()] if found else None
 
 
+def rejected(status: str) -> bool:
+    """Does this status say that the question could not be answered, rather than how the domain is?"""
+    return bool(_REJECTED.match(status))
+
+
 def meaning(lines: list[Line]) -> tuple[Ending, str] | None:
     """What the first line that says anything says, and that line; None for an answer that says nothing of the kind.
 
-    A refusal that elsewhere speaks of a limit is a limit: it ends by itself.
+    A refusal that elsewhere speaks of a limit is a limit: it ends by itself. A long paragraph beside other lines is
+    the terms of use, however short its lines: only "no such domain", which is a whole line, is looked for in it.
     """
     found: tuple[Ending, str] | None = None
-    for line in lines:
+    for line, prose in _with_prose(lines):
         text = " ".join(line.text.strip(" *-=!").split())
         ending = _of(text) if text and len(text) <= _WIDTH and not _TERMS.search(text) else None
+        if prose and ending is not Ending.FREE:
+            continue
         if ending and (found is None or ending is Ending.LIMITED):
             found = ending, text
         if found and found[0] is not Ending.REFUSED:
             break
     return found
+
+
+def _with_prose(lines: list[Line]) -> Iterator[tuple[Line, bool]]:
+    """Every line, and whether it is in a long paragraph that is not all there is."""
+    parts: dict[tuple[int, int], list[Line]] = {}
+    breaks = 0  # empty comments part paragraphs, as empty lines do
+    for line in lines:
+        breaks += line.comment and not line.text
+        parts.setdefault((line.block, breaks), []).append(line)
+    for part in parts.values():
+        long = len(parts) > 1 and sum(len(line.text) for line in part) > _WIDTH
+        yield from ((line, long) for line in part)
 
 
 def _of(text: str) -> Ending | None:

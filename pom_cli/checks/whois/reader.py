@@ -187,6 +187,8 @@ def _without_date(lines: list[Line], facts: _Facts, why: str) -> RegistryAnswer:
         return RegistryAnswer(
             "whois", sign[0], reason, wait_s=phrases.wait(lines) if sign[0] is Ending.LIMITED else None
         )
+    if not facts.record and (status := next(filter(phrases.rejected, facts.statuses), "")):
+        return RegistryAnswer("whois", Ending.REFUSED, f"it says: {clean(status, 100)}")
     published = facts.record or facts.statuses or facts.names
     return _answer(Ending.NO_DATE, UNPUBLISHED if published else "its answer cannot be read", facts)
 
