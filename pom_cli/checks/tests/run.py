@@ -64,7 +64,7 @@ class _Ended(NamedTuple):
 
 
 def new_id() -> int:
-    """An id for a run that is to be stored."""
+    """An id for a new run."""
     return int.from_bytes(os.urandom(6))  # not by `secrets`, which takes milliseconds to import
 
 
@@ -110,7 +110,7 @@ def _run(argv: Sequence[str], command: str, limit_s: float, output: Output, list
     """If the caller is interrupted, in `listen` too, everything is ended first, at the far end as well."""
     begun, complaints = time.monotonic(), bytearray()
     try:
-        # In a session of its own: a Ctrl-C is ours to pass on, and ssh finds no terminal to ask on.
+        # In a new session: a Ctrl-C is ours to pass on, and ssh finds no terminal to ask on.
         process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell; see `arguments`
             argv,
             bufsize=0,
@@ -208,7 +208,7 @@ def _ended(program: str, code: int, said: str, limit_s: float | None, over: bool
 
 
 def complaint(said: str) -> str:
-    """The last line of ssh's standard error, in short: `ssh: Permission denied (publickey)`; "" if there is none."""
+    """The last line of ssh's standard error, in short: `ssh: Permission denied (publickey)`; else ""."""
     lines = [line for raw in said.splitlines() if (line := clean(summary.plain(raw))) and not _MARK.search(line)]
     word = re.sub(r"^\S+@\S+: ", "", lines[-1].rstrip(".")) if lines else ""
     return word if not word or word.startswith("ssh: ") else f"ssh: {word}"

@@ -11,7 +11,7 @@ from functools import cache
 
 from pom_cli.frozen import dataclass
 
-_LINES, _WIDTH = 4000, 500  # what an honest answer stays far below, its terms of use aside
+_LINES, _WIDTH = 4000, 500  # what an honest answer stays far below, its legal text aside
 _COMMENT = re.compile(r"[%#;>]")
 _BRACKETED = re.compile(r"(?:[a-z]\.?\s+)?\[([^\]]{1,60})\]\s*(.*)")
 _COLON = re.compile(r"([^:：]{1,60}?)[\s.…·]{0,80}[:：]+(?!//)\s*(.*)")

@@ -45,7 +45,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Asking:
-    """For whom and until when: `before` is when this domain was last asked for, in seconds since the epoch."""
+    """One look-up in its run. `before` is when this domain was last asked for, in seconds since the epoch."""
 
     data_dir: str
     now: datetime
@@ -148,7 +148,7 @@ def _ask(source: _Source, asking: _Asking, last: bool) -> RegistryAnswer:
 
 
 def _waiting(answer: RegistryAnswer, key: str, asking: _Asking) -> RegistryAnswer:
-    """Keep how long the server wants to be left alone, before the next domain has its turn."""
+    """Keep how long the server wants to be left alone, before the next domain is asked for."""
     wait = min(max(_LEAST, _WAIT if answer.wait_s is None else answer.wait_s), _MOST)
     until = asking.now + timedelta(seconds=wait)
     cache.change(asking.data_dir, lambda known: cache.part(known, "waits").update({key: utc(until)}))

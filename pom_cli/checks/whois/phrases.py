@@ -110,7 +110,7 @@ def meaning(lines: list[Line]) -> tuple[Ending, str] | None:
     """What the first line that says anything says, and that line; None for an answer that says nothing of the kind.
 
     A refusal that elsewhere speaks of a limit is a limit: it ends by itself. A long paragraph beside other lines is
-    the terms of use, however short its lines: only "no such domain", which is a whole line, is looked for in it.
+    legal text, however short its lines: only "no such domain", which is a whole line, is looked for in it.
     """
     found: tuple[Ending, str] | None = None
     for line, prose in _with_prose(lines):
