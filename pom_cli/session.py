@@ -71,6 +71,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def who() -> str:
+    """The person who runs this, for what is recorded in their name: the one behind sudo."""
+    import pwd
+
+    try:
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def on_terminal() -> bool:
     """Does a person read standard output. It is None where the process was started with it closed."""
     return sys.stdout is not None and sys.stdout.isatty()

@@ -10,6 +10,7 @@ from typing import Any
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|w)")
 AHEAD = timedelta(seconds=30)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WRITTEN = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 
@@ -57,6 +58,20 @@ def local(instant: datetime) -> str:
     """For people: this machine's time with its offset, `2026-11-24 07:40:15 +01:00`."""
     text = instant.astimezone().isoformat(sep=" ", timespec="seconds")
     return f"{text[:19]} {text[19:]}"
+
+
+def brief(instant: datetime, now: datetime, offset: bool = True) -> str:
+    """The same as short as it is clear: `12:34 +01:00` today, `23 Nov 05:04 +01:00`, with the year in another one."""
+    here, today = instant.astimezone(), now.astimezone()
+    month = f"{here.day} {_MONTHS[here.month - 1]}"
+    date = "" if here.date() == today.date() else f"{month} " if here.year == today.year else f"{month} {here.year} "
+    text = here.isoformat(timespec="minutes")
+    return f"{date}{text[11:16]}{f' {text[16:]}' if offset else ''}"
+
+
+def between(start: datetime, end: datetime, now: datetime) -> str:
+    """`24 Nov 07:40 to 07:52 +01:00`; the date of the end where it is another day."""
+    return f"{brief(start, now, offset=False)} to {brief(end, start)}"
 
 
 def lasted(start: datetime, end: datetime) -> timedelta:

@@ -22,7 +22,7 @@ from pom_cli.config.targets import explained_by
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, OWN_ALERTS, Condition, Key, State
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import ledger, reading, results
+from pom_cli.store import deployments, ledger, reading, results
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.alerts import Alert
 from pom_cli.times import holds
@@ -157,5 +157,6 @@ def _facts(
         "last_good": good,
         "views": list(view.lines) if view else [],
         "network": known.network.proof,
+        "deployed": deployments.recent(db, first.target, now),
         "outages": alert_rows.begun_since(db, first.target, alert, now - _HOUR) if alert == "health" else 0,
     }

@@ -34,7 +34,7 @@ def command(context: click.Context, as_json: bool) -> int:
     else:
         if note:
             click.echo(note)
-        _show(found, quiet, known, unsaid, rows, now)
+        _show(found, quiet, known, unsaid, rows, now, loaded.instance.name)
     return 3 if any(alert["alert"] == "delivery-failed" for alert in found) else 0
 
 
@@ -68,10 +68,11 @@ def _show(
     unsaid: list[str],
     rows: "list[Row]",
     now: "datetime",
+    instance: str,
 ) -> None:
     from pom_cli.report import render, silences
 
-    for line in [*map(silences.line, quiet), *render.alert_lines(found, known, now), *unsaid]:
+    for line in [*map(silences.line, quiet), *render.alert_lines(found, known, now, instance), *unsaid]:
         click.echo(line)
     for row in rows:
         click.echo(render.outbox_line(row))

@@ -29,15 +29,18 @@ def command(context: click.Context, name: str, kind: str | None, since: str, lim
     """
     from pom_cli.report import history
 
-    loaded = session.config(context)
+    loaded, now = session.config(context), session.now()
+    begun = history.since(since, now)
     target = session.targets(loaded, [name])[0]
-    found = _look(loaded, target, kind, history.since(since, session.now()), limit)
+    found = _look(loaded, target, kind, begun, limit)
     if as_json:
         session.print_json(found)
         return 0
-    for row in found:
-        click.echo(_line(row))
-    if not found:
+    deployed = _deployed(loaded, target, begun, now, found[-1]["checked_at"] if len(found) == limit else "")
+    lines = [(row["checked_at"], _line(row)) for row in found] + deployed
+    for _, line in sorted(lines, key=lambda pair: pair[0], reverse=True):
+        click.echo(line)
+    if not lines:
         click.echo(f"{name}: no results {history.back(since)}")
     elif len(found) == limit:
         session.complain([f"there may be more than {limit}; see --limit"])
@@ -50,6 +53,22 @@ def _look(loaded: "Config", target: "Target", kind: str | None, since: "datetime
 
     with store.reader(loaded.instance.data_dir / "pom.db") as db:
         return list(history.rows(db, target, kind, since, limit)) if db else []
+
+
+def _deployed(
+    loaded: "Config", target: "Target", begun: "datetime", now: "datetime", oldest: str
+) -> list[tuple[str, str]]:
+    """The target's deployments since then, no older than the oldest result that is shown: instants and lines."""
+    from pom_cli import store
+    from pom_cli.report import incidents, render
+    from pom_cli.store import deployments
+    from pom_cli.times import local, utc
+
+    with store.reader(loaded.instance.data_dir / "pom.db") as db:
+        found = deployments.since(db, begun, now) if db else []
+    ours = [one for one in found if one.target == target.name and utc(one.at) >= oldest]
+    told = [(one.at, incidents.deployed_json(one, loaded) or {}) for one in ours]
+    return [(utc(at), f"{local(at)} {render.deployed(one, now, loaded.instance.name)}") for at, one in told]
 
 
 def _line(row: "Mapping[str, Any]") -> str:

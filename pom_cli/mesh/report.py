@@ -13,7 +13,7 @@ from pom_cli.mesh import instance
 from pom_cli.mesh.answer import MOST_CRASHES, Sight, sight_json, silence_json
 from pom_cli.mesh.beats import GAP, LATE, PeerState, from_row, ids, remarks
 from pom_cli.model import DEGRADED, OPERATIONAL, Key, State, Status, worst
-from pom_cli.store import crashes, results
+from pom_cli.store import acks, crashes, deployments, results
 from pom_cli.store import peers as rows
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.peers import OwnBeats
@@ -36,10 +36,24 @@ def peer_answer(db: sqlite3.Connection, config: Config, now: datetime) -> dict[s
         "crashed": crashes.lines(db, config.instance.data_dir, now)[:MOST_CRASHES],
         "targets": {name: sight_json(sight) for name, sight in sights(db, config).items()},
         "silences": [silence_json(one) for one in silence_rows.load(db, now)],
+        "acks": [ack_json(one) for one in acks.listed(db)],
+        "deployments": [deployment_json(one) for one in deployments.own(db, now)],
         "undelivered": len(owed),
         "undelivered_s": None if oldest is None else max(0, round((now - oldest).total_seconds())),
         "delivery_failed": outbox.delivery_condition(db, config).status is not OPERATIONAL,
     }
+
+
+def ack_json(one: acks.Ack) -> dict[str, Any]:
+    """The shape of one ack in /api/peer. Its `at` is told to the millisecond: by that one ack is known from another."""
+    told = {"target": one.target, "alert": one.alert, "at": one.at.isoformat(timespec="milliseconds"), "who": one.who}
+    return told | {"note": one.note, "lifted": one.lifted}
+
+
+def deployment_json(one: deployments.Deployment) -> dict[str, str]:
+    """The shape of one deployment in /api/peer."""
+    told = {"id": one.id, "target": one.target, "at": one.at.isoformat(timespec="milliseconds"), "rev": one.rev}
+    return told | {"note": one.note, "who": one.who}
 
 
 def mesh(db: sqlite3.Connection, config: Config, now: datetime) -> dict[str, Any]:

@@ -13,8 +13,11 @@ from pom_cli.config.targets import Target
 from pom_cli.errors import UsageError
 from pom_cli.model import Key
 from pom_cli.quantiles import median, percentile
+from pom_cli.report import incidents as past
 from pom_cli.report import overview
-from pom_cli.store import reading, results, timeline
+from pom_cli.report.incidents import Folded
+from pom_cli.store import deployments, reading, results, timeline
+from pom_cli.store.deployments import Deployment
 from pom_cli.store.tally import HOUR_MS, Span, Sums
 from pom_cli.times import duration, from_ms, to_ms, utc
 from pom_cli.toml.table import shown
@@ -80,18 +83,22 @@ def incidents(
     db: sqlite3.Connection, config: Config, begun: datetime, limit: int, now: datetime
 ) -> list[dict[str, Any]]:
     """`/api/incidents`: what lasted into or began after `begun`, newest first."""
-    return [overview.incident_json(one, now) for one in began(db, config, begun, limit)]
+    found = began(db, config, begun, limit)
+    deployed = deployed_before(db, found, now)
+    return [past.as_json(one, config, deployed, now) for one in found]
 
 
-def began(db: sqlite3.Connection, config: Config, begun: datetime, limit: int) -> list[reading.Incident]:
+def began(db: sqlite3.Connection, config: Config, begun: datetime, limit: int) -> list[Folded]:
     """The incidents that lasted into or began after `begun`, newest first, of what the config names."""
-    return reading.incidents(db, begun, timeline.incidents(db, begun, partial(overview.configured, config), limit))
+    # What an outage explains is folded under it, so more are read than are shown.
+    numbers = timeline.incidents(db, begun, partial(overview.configured, config), min(MOST, 4 * limit))
+    return past.fold(reading.incidents(db, begun, numbers), config.targets)[:limit]
 
 
-def mean_time_to_recover(found: list[dict[str, Any]]) -> timedelta | None:
-    """The mean duration of those incidents that have ended, None where none has."""
-    ended = [one["duration_s"] for one in found if one["ended_at"] is not None]
-    return timedelta(seconds=sum(ended) / len(ended)) if ended else None
+def deployed_before(db: sqlite3.Connection, found: list[Folded], now: datetime) -> list[Deployment]:
+    """The deployments that may be behind these incidents."""
+    earliest = min((one.one.started_at for one in found), default=now)
+    return deployments.since(db, earliest - deployments.RECENT, now)
 
 
 def trends(db: sqlite3.Connection, target: Target, begun: datetime, now: datetime) -> list[dict[str, Any]]:

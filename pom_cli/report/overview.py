@@ -12,14 +12,15 @@ from pom_cli.alerting.standing import seen_of, standing
 from pom_cli.config import Config, Target
 from pom_cli.model import OPERATIONAL, OWN_ALERTS, Key, State, Status, worst
 from pom_cli.quantiles import median, percentile
-from pom_cli.report import delivery, silences
+from pom_cli.report import delivery, incidents, silences
+from pom_cli.report.incidents import Folded
+from pom_cli.store import acks, crashes, deployments, reading, results
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import crashes, reading, results
+from pom_cli.store.acks import Ack
 from pom_cli.store.alerts import Alert
-from pom_cli.store.reading import Incident
 from pom_cli.store.results import Stored
 from pom_cli.store.tally import HOUR_MS, Sums
-from pom_cli.times import lasted, to_ms, utc
+from pom_cli.times import to_ms, utc
 
 WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 INSTANCE_ALERTS = tuple(alert for alert in OWN_ALERTS if alert != "peer-missing")
@@ -36,6 +37,7 @@ def status(
     wanted = chosen or list(config.targets)
     stored = results.load(db)
     alerts = [alert for alert in alert_rows.load(db).values() if configured(config, alert.target, alert.alert)]
+    taken = acks.load(db)
     found = targets(db, config, [config.targets[name] for name in wanted], stored, alerts, now, latencies)
     return {
         "instance": config.instance.name,
@@ -43,7 +45,7 @@ def status(
         "status": worst(Status(one["status"]) for one in found).value if found else OPERATIONAL.value,
         "offline": any(alert.alert == "monitoring-offline" and alert.open for alert in alerts),
         "targets": found,
-        "alerts": _alerts(db, [one for one in alerts if one.open and _about(one, chosen)]),
+        "alerts": _alerts(db, [one for one in alerts if one.open and _about(one, chosen)], taken, config),
         "undelivered": len(outbox.undelivered(db, config)),
         "silences": [silences.silence_json(one) for one in silences.running(db, config, now)],
         "crashed": crashes.lines(db, config.instance.data_dir, now),
@@ -84,12 +86,15 @@ def _age(alert: Alert) -> tuple[float, str, str]:
     return alert.since.timestamp() if alert.since else 0.0, alert.target, alert.alert
 
 
-def _alerts(db: sqlite3.Connection, open_: Sequence[Alert]) -> list[dict[str, Any]]:
+def _alerts(
+    db: sqlite3.Connection, open_: Sequence[Alert], taken: Mapping[tuple[str, str], Ack], config: Config
+) -> list[dict[str, Any]]:
     told = delivery.known(db) if open_ else {}
-    return [alert_json(one, told[one.target, one.alert].at) for one in sorted(open_, key=_age)]
+    names = [(one, (one.target, one.alert)) for one in sorted(open_, key=_age)]
+    return [alert_json(one, told[name].at, taken.get(name), config) for one, name in names]
 
 
-def alert_json(alert: Alert, announced: datetime | None) -> dict[str, Any]:
+def alert_json(alert: Alert, announced: datetime | None, ack: Ack | None, config: Config) -> dict[str, Any]:
     """The API's shape of an open alert; `announced_at` is when the first notice arrived, null where none has."""
     return {
         "target": alert.target,
@@ -99,6 +104,7 @@ def alert_json(alert: Alert, announced: datetime | None) -> dict[str, Any]:
         "announced_at": None if announced is None else utc(announced),
         "subjects": list(alert.subjects),
         "summary": alert.summary,
+        "ack": ack and incidents.recorded(ack, config),
     }
 
 
@@ -117,18 +123,24 @@ def targets(
     ones = [one for one, _ in health.values()] if latencies else []
     recent = reading.latencies_of(db, ones, now - WINDOWS["24h"])
     open_ = [alert for alert in alerts if alert.open and alert.incident is not None]
-    running = reading.incidents(db, now, [alert.incident for alert in open_ if alert.incident is not None])
+    numbers = [alert.incident for alert in open_ if alert.incident is not None]
+    running = incidents.fold(reading.incidents(db, now, numbers), config.targets)
+    earliest = min((one.one.started_at for one in running), default=now)
+    deployed = deployments.since(db, earliest - deployments.RECENT, now)
+    newest = deployments.newest(db, now)
     found = []
     for target in wanted:
-        one = health.get(target.name)
+        one, worst_ = health.get(target.name), _worst_incident(target.name, running)
         found.append(
             {
                 "name": target.name,
+                "label": target.label or target.name,
                 "url": target.url,
                 **_standing(target, stored),
                 "uptime": _uptime(uptime.get(target.name, [Sums()] * len(WINDOWS))),
                 "latency": latency_json(db, one[0], recent[one[0].id], now) if one and ones else dict(_NO_LATENCY),
-                "incident": _worst_incident(target.name, running, now),
+                "incident": incidents.as_json(worst_, config, deployed, now) if worst_ else None,
+                "deployed": incidents.deployed_json(newest.get(target.name), config),
             }
         )
     return found
@@ -203,34 +215,12 @@ def latency_json(
     }
 
 
-def _worst_incident(name: str, running: Sequence[Incident], now: datetime) -> dict[str, Any] | None:
-    own = [one for one in running if one.target == name]
-    # One that somebody was told of goes before one that another explains.
-    first = min(own, key=lambda one: (not one.told, one.started_at, one.id), default=None)
-    return incident_json(first, now) if first else None
-
-
-def incident_json(incident: Incident, now: datetime) -> dict[str, Any]:
-    """The API's shape of an incident; while it lasts its duration runs."""
-    ended = incident.ended_at
-    return {
-        "target": incident.target,
-        "alert": incident.alert,
-        "started_at": utc(incident.started_at),
-        "ended_at": None if ended is None else utc(ended),
-        "duration_s": round(lasted(incident.started_at, ended or now).total_seconds()),
-        "worst": incident.worst.value,
-        "summary": incident.summary,
-        "notices": [
-            {
-                "reason": told.reason,
-                "at": utc(told.at),
-                "delivered_at": None if told.delivered_at is None else utc(told.delivered_at),
-                "recipients": list(told.recipients),
-            }
-            for told in incident.told
-        ],
-    }
+def _worst_incident(name: str, running: Sequence[Folded]) -> Folded | None:
+    """One that somebody was told of goes before one that was held; what another explains comes last."""
+    own = [one for one in running if one.one.target == name] or [
+        Folded(each) for one in running for each in one.covered if each.target == name
+    ]
+    return min(own, key=lambda one: (not one.one.told, one.one.started_at, one.one.id), default=None)
 
 
 def empty(config: Config, now: datetime, names: Iterable[str] = ()) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pom_cli.model import SEVERITY, Notice, Status
 from pom_cli.report import silences
 from pom_cli.report.delivery import Known, Told
 from pom_cli.text import clean, listed
-from pom_cli.times import lasted, local, short
+from pom_cli.times import brief, lasted, local, short
 
 if TYPE_CHECKING:
     from pom_cli.pipeline import Result
@@ -44,8 +44,10 @@ def notice_line(notice: Notice) -> str:
 def status_lines(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> list[str]:
     """`pom status` as one plain line each: the point first, then crashes, targets worst first, alerts, the rest."""
     lines = [first_line(found, known, late), *found["crashed"]]
-    lines += [target_line(target, found["silences"]) for target in ranked(found["targets"])]
-    lines += alert_lines(found["alerts"], known, datetime.fromisoformat(found["generated_at"]))
+    now = datetime.fromisoformat(found["generated_at"])
+    quiet = found["silences"]
+    lines += [target_line(target, found["instance"], now, quiet) for target in ranked(found["targets"])]
+    lines += alert_lines(found["alerts"], known, now, found["instance"])
     lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
     return lines + stuck_lines(found, late)
 
@@ -72,9 +74,9 @@ def first_line(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> s
     elif not bad:
         told = f"all {len(targets)} operational" if len(targets) != 1 else f"{targets[0]['name']} operational"
     else:
-        since = min((target["since"] for target in bad if target["since"]), default=None)
-        names = listed(f"{target['name']} {target['status']}" for target in bad)
-        told = f"{len(bad)} of {len(targets)} not operational{_since(since)}: {names}"
+        now = datetime.fromisoformat(found["generated_at"])
+        names = listed(_bad(target, now) for target in bad)
+        told = f"{len(bad)} of {len(targets)} not operational: {names} ({local(now)[20:]})"
     if any(alert["alert"] == "store-failed" for alert in alerts):
         told = f"its database cannot be written: this is what a spare one keeps; {told}"
     overdue = [f"overdue: {', '.join(late)}"] if late else []
@@ -84,6 +86,12 @@ def first_line(found: Mapping[str, Any], known: Known, late: Sequence[str]) -> s
     return "; ".join([f"{found['instance']}: {told}", *overdue, *_known(alerts, known, named), *quiet])
 
 
+def _bad(target: Mapping[str, Any], now: datetime) -> str:
+    """`storefront unreachable since 12:34`: each has its own time."""
+    since = f" since {brief(datetime.fromisoformat(target['since']), now, offset=False)}" if target["since"] else ""
+    return f"{target['name']} {target['status']}{since}"
+
+
 def _known(alerts: Sequence[Mapping[str, Any]], known: Known, named: Sequence[str]) -> list[str]:
     """How many alerts are open, those named that are about none of the targets `named` already; who was told."""
     if not alerts:
@@ -91,7 +99,7 @@ def _known(alerts: Sequence[Mapping[str, Any]], known: Known, named: Sequence[st
     told = sum(1 for alert in alerts if _told(alert, known).at)
     others = [f"{_name(alert)}{_since(alert['since'])}" for alert in alerts if alert["target"] not in named]
     count = f"{len(alerts)} open alert{'s' if len(alerts) > 1 else ''}{f' ({listed(others)})' if others else ''}"
-    return [f"{count}, {'told' if told == len(alerts) else f'{told} told' if told else 'nobody told yet'}"]
+    return [f"{count}, {'notified' if told == len(alerts) else f'{told} notified' if told else 'nobody notified yet'}"]
 
 
 def _name(alert: Mapping[str, Any]) -> str:
@@ -102,7 +110,7 @@ def _told(alert: Mapping[str, Any], known: Known) -> Told:
     return known.get((alert["target"], alert["alert"]), Told())
 
 
-def target_line(target: Mapping[str, Any], quiet: Sequence[silences.Shown] = ()) -> str:
+def target_line(target: Mapping[str, Any], instance: str, now: datetime, quiet: Sequence[silences.Shown] = ()) -> str:
     """`makenotwork: operational since …, 43 ms, up 100 % (24h) …`, and what is wrong behind it."""
     parts = [f"{target['name']}: {coloured(target['status'])}{_since(target['since'])}"]
     parts += silences.of_target(quiet, target["name"])
@@ -113,9 +121,32 @@ def target_line(target: Mapping[str, Any], quiet: Sequence[silences.Shown] = ())
     parts += [f"up {', '.join(up)}"] if up else []
     parts += [f"{name} {days} d" for name, days in days_left(target)]
     parts += [f"tests {told}"] if (told := newest_run(target)) else []
+    parts += [deployed(target["deployed"], now, instance)] if target["deployed"] else []
     bad = [check for check in target["checks"] if check["status"] != "operational"]
     parts += [clean(f"{check['kind']} {check['subject']}".strip() + f": {check['summary']}") for check in bad[:3]]
     return ", ".join(parts)
+
+
+def deployed(one: Mapping[str, Any], until: datetime, instance: str, word: str = "ago") -> str:
+    """`deployed 1.8.2 12 min ago by ada: hotfix`; `until` is now, or an outage that it came `word` (before)."""
+    age = short(lasted(datetime.fromisoformat(one["at"]), until))
+    return f"deployed{_then(one['rev'])} {age} {word}{_by(one, instance)}"
+
+
+def acked(one: Mapping[str, Any], instance: str) -> str:
+    """`acknowledged by ada at …: restarting it`."""
+    return f"acknowledged at {_local(one['at'])}{_by(one, instance)}"
+
+
+def _by(one: Mapping[str, Any], instance: str) -> str:
+    """Who recorded it, on which peer where it was one, and the note."""
+    where = f" on {clean(one['origin'])}" if one["origin"] != instance else ""
+    note = f": {clean(one['note'])}" if one["note"] else ""
+    return f"{_then(one['by'] and 'by ' + one['by'])}{where}{note}"
+
+
+def _then(text: str) -> str:
+    return f" {clean(text)}" if text else ""
 
 
 def days_left(target: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -149,24 +180,25 @@ def percent(uptime: Mapping[str, Any]) -> str:
     return f"{told} %" + (f" ({share} % known)" if known < 0.995 else "")
 
 
-def alert_lines(alerts: Sequence[Mapping[str, Any]], known: Known, now: datetime) -> list[str]:
-    """`alert: makenotwork health: unreachable since … (12 min), told ops@example.com at …: connection refused`."""
+def alert_lines(alerts: Sequence[Mapping[str, Any]], known: Known, now: datetime, instance: str) -> list[str]:
+    """`alert: makenotwork health: unreachable since … (12 min), notified ops@example.com at …: connection refused`."""
     lines = []
     for alert in alerts:
         age = f" ({short(lasted(datetime.fromisoformat(alert['since']), now))})" if alert["since"] else ""
         head = f"alert: {_name(alert)}: {coloured(alert['status'])}{_since(alert['since'])}{age}"
         lines.append(f"{head}, {_who(_told(alert, known))}: {clean(alert['summary'])}")
+        lines += [f"  {acked(alert['ack'], instance)}"] if alert["ack"] else []
     return lines
 
 
 def _who(told: Told) -> str:
-    """`told ops@example.com at …`; as long as nobody has it, why."""
+    """`notified ops@example.com at …`; as long as nobody has it, why."""
     if told.at is not None:
         return " ".join(
-            ["told", *([clean(listed(told.recipients))] if told.recipients else []), f"at {local(told.at)}"]
+            ["notified", *([clean(listed(told.recipients))] if told.recipients else []), f"at {local(told.at)}"]
         )
     why = "its notice is not delivered" if told.waiting else f"held: {told.held}" if told.held else ""
-    return f"nobody told yet{f' ({why})' if why else ''}"
+    return f"nobody notified yet{f' ({why})' if why else ''}"
 
 
 def _since(instant: str | None) -> str:

@@ -1,7 +1,7 @@
 """pom status on a terminal: a table with sparklines, drawn by rich."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pom_cli.report import silences
@@ -10,6 +10,7 @@ from pom_cli.report.render import (
     COLOURS,
     alert_lines,
     days_left,
+    deployed,
     first_line,
     newest_run,
     peer_line,
@@ -70,17 +71,20 @@ def _rest(
     from rich.text import Text
 
     now = datetime.fromisoformat(found["generated_at"])
-    lines = alert_lines(found["alerts"], known, now) + [f"peer {peer_line(peer)}" for peer in found["peers"]]
+    lines = alert_lines(found["alerts"], known, now, found["instance"])
+    lines += [f"peer {peer_line(peer)}" for peer in found["peers"]]
     return [
         *(Text(line, style="red") for line in found["crashed"]),
-        *_fitting(console, ranked(found["targets"]), trends, now),
+        *_fitting(console, ranked(found["targets"]), trends, now, found["instance"]),
         *(Text(clean(silences.line(one), 300), style="cyan") for one in found["silences"]),
         *map(Text.from_ansi, lines),
         *(Text(line, style="red") for line in stuck_lines(found, late)),
     ]
 
 
-def _fitting(console: "Console", targets: Targets, trends: Trends, now: datetime) -> "list[RenderableType]":
+def _fitting(
+    console: "Console", targets: Targets, trends: Trends, now: datetime, instance: str
+) -> "list[RenderableType]":
     """The fullest table in which nothing is cut off at this width, and what is wrong; where none fits, a line a
     target."""
     from rich.measure import Measurement
@@ -95,8 +99,8 @@ def _fitting(console: "Console", targets: Targets, trends: Trends, now: datetime
         if Measurement.get(console, unbounded, table).maximum <= console.width:
             shared = any("\n(" in cell for row in rows for cell in row.values())
             legend = [Text("(…): the share of that time that is known", style="dim")] if shared else []
-            return [table, *legend, *_wrong(targets)]
-    return [Text.from_ansi(target_line(target)) for target in targets]
+            return [table, *legend, *_wrong(targets), *_deployed(targets, now, instance)]
+    return [Text.from_ansi(target_line(target, instance, now)) for target in targets]
 
 
 def _barred(rows: Sequence[dict[str, str]], targets: Targets, trends: Trends) -> list[dict[str, str]]:
@@ -115,6 +119,15 @@ def _wrong(targets: Targets) -> "list[Text]":
                 line = clean(f"{name}: {check['status']}, {check['summary']}", 400)
                 lines.append(Text(line, style=COLOURS[check["status"]]))
     return lines
+
+
+def _deployed(targets: Targets, now: datetime, instance: str) -> "list[Text]":
+    """The deployments of the last day, a line each."""
+    from rich.text import Text
+
+    found = [(one["name"], one["deployed"]) for one in targets if one["deployed"]]
+    return [Text(f"{clean(name)}: {deployed(told, now, instance)}") for name, told in found
+            if now - datetime.fromisoformat(told["at"]) < timedelta(days=1)]  # fmt: skip
 
 
 def _table(rows: Sequence[Mapping[str, str]], targets: Targets, gap: int) -> "Table":

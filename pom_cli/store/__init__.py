@@ -109,6 +109,11 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """A file that this release has not written to yet is one of the release before, and may lack the newest tables."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone() is not None
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
     """BEGIN IMMEDIATE … COMMIT: a read in it cannot be overtaken before its write. Rolls back on any error."""

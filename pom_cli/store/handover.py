@@ -8,13 +8,16 @@ from typing import Any
 
 from pom_cli import store
 from pom_cli.errors import StoreError
-from pom_cli.store import faults, transaction
+from pom_cli.store import faults, has_table, transaction
 from pom_cli.times import AHEAD, to_ms
 
 _SEED_BUSY_MS = 1000  # to read a file that could not be opened for writing: a lock has been waited for already
 
 # Parents first, so that the ids of series and incidents are known when their children come.
-_SEEDED = ("series", "states", "hours", "alerts", "ledger", "incidents", "notices", "silences", "peers", "beats")
+_SEEDED = (
+    *("series", "states", "hours", "alerts", "ledger", "incidents", "notices", "silences", "peers", "beats"),
+    *("deployments", "acks"),
+)
 
 
 def seed(spare: sqlite3.Connection, main: Path) -> None:
@@ -28,7 +31,11 @@ def seed(spare: sqlite3.Connection, main: Path) -> None:
     try:
         with faults(main), transaction(spare):
             for table in _SEEDED:
-                _insert(spare, table, *_rows(reader, f"SELECT * FROM {table}"))
+                if has_table(reader, table):  # what cannot be written is not migrated either
+                    _insert(spare, table, *_rows(reader, f"SELECT * FROM {table}"))
+            if has_table(reader, "days"):
+                newest = "SELECT * FROM days WHERE day >= (SELECT max(day) FROM days) - 1"
+                _insert(spare, "days", *_rows(reader, newest))
     except StoreError:
         return  # half of it would be a false picture: the transaction kept nothing
     finally:
@@ -65,6 +72,8 @@ def adopt(db: sqlite3.Connection, spare: sqlite3.Connection, now: datetime) -> N
     place = names.index("series")
     _insert(db, "hours", names, [[*row[:place], series[row[place]], *row[place + 1 :]] for row in hours])
     incidents = _adopt_incidents(db, spare)
+    _adopt_newer(db, spare, "days", "known_ms + maintenance_ms", ("series", "day"),
+                 lambda row: {**row, "series": series[row["series"]]}, 1 << 62)  # fmt: skip
     _adopt_newer(db, spare, "states", "checked_at", ("series",), lambda row: {**row, "series": series[row["series"]]},
                  void)  # fmt: skip
     _adopt_newer(
@@ -72,9 +81,11 @@ def adopt(db: sqlite3.Connection, spare: sqlite3.Connection, now: datetime) -> N
         lambda row: {**row, "incident": incidents.get(row["incident"])}, void,
     )  # fmt: skip
     _adopt_newer(db, spare, "ledger", "last_at", ("recipient", "target", "alert"), dict, void)
+    _adopt_newer(db, spare, "acks", "at", ("target", "alert"),
+                 lambda row: {**row, "incident": incidents[row["incident"]]}, void)  # fmt: skip
     _adopt_newer(db, spare, "peers", "asked_at", ("name",), dict, void)
     _adopt_newer(db, spare, "beats", "at", ("one",), dict, void)
-    for table in ("messages", "notices", "outbox", "test_runs"):
+    for table in ("messages", "notices", "outbox", "test_runs", "deployments"):
         names, rows = _rows(spare, f"SELECT * FROM {table}")
         kept = [name for name in names if (table, name) != ("outbox", "id")]
         for values in rows:

@@ -110,6 +110,31 @@ ALTER TABLE outbox ADD COLUMN passed_on INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX notices_message ON notices (message);
 CREATE TABLE caught (at INTEGER NOT NULL, target TEXT NOT NULL, alert TEXT NOT NULL, summary TEXT NOT NULL)
 """
+# An ack is tied to the incident it was given for. `origin` is the peer that recorded it, '' for this instance.
+_DEPLOYMENTS = """
+CREATE TABLE deployments (
+    id TEXT PRIMARY KEY, target TEXT NOT NULL, at INTEGER NOT NULL, rev TEXT NOT NULL, note TEXT NOT NULL,
+    who TEXT NOT NULL, origin TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX deployments_newest ON deployments (target, at);
+"""
+_ACKS = """
+CREATE TABLE acks (
+    target TEXT NOT NULL, alert TEXT NOT NULL, incident INTEGER NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL,
+    note TEXT NOT NULL, origin TEXT NOT NULL, lifted INTEGER NOT NULL, PRIMARY KEY (target, alert)
+) WITHOUT ROWID;
+"""
+# A day's totals of health, begun with what the hours know.
+_DAYS = """
+CREATE TABLE days (
+    series INTEGER NOT NULL, day INTEGER NOT NULL, known_ms INTEGER NOT NULL, up_ms INTEGER NOT NULL,
+    degraded_ms INTEGER NOT NULL, maintenance_ms INTEGER NOT NULL, PRIMARY KEY (series, day)
+) WITHOUT ROWID;
+INSERT INTO days SELECT series, hour / 24, sum(known_ms), sum(up_ms), 0, 0 FROM (
+    SELECT series, hour, known_ms, up_ms FROM hours
+    UNION ALL SELECT series, hour, known_ms, up_ms FROM states WHERE hour IS NOT NULL
+) GROUP BY series, hour / 24;
+"""
 # By name, in order; a step that has been released never changes.
 STEPS = {
     "first": _FIRST,
@@ -117,11 +142,14 @@ STEPS = {
     "crashes": _CRASHES,
     "which_instance_a_peer_is": "ALTER TABLE peers ADD COLUMN pinned TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE peers ADD COLUMN doubt TEXT NOT NULL DEFAULT ''",
-    # When a row was last tried: a wait that began in the future is void.
     "who_silenced": "ALTER TABLE silences ADD COLUMN by TEXT NOT NULL DEFAULT '';"
     " ALTER TABLE silences ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
+    # When a row was last tried: a wait that began in the future is void.
     "tried_at": "ALTER TABLE outbox ADD COLUMN tried_at INTEGER",
     "ledger": _LEDGER,
+    "deployments": _DEPLOYMENTS,
+    "acks": _ACKS,
+    "days": _DAYS,
 }
 
 

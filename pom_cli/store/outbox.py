@@ -166,6 +166,16 @@ def postponed(
     return late
 
 
+def fared(db: sqlite3.Connection, since: datetime) -> dict[str, int | None]:
+    """How the mails written since then fared: delivered, given up, and how long the slowest took to arrive, in s."""
+    delivered, given_up, slowest = db.execute(
+        "SELECT count(*) FILTER (WHERE state = 'delivered'), count(*) FILTER (WHERE state = 'given_up'),"
+        " max(delivered_at - created_at) FROM outbox WHERE created_at >= ?",
+        (to_ms(since),),
+    ).fetchone()
+    return {"delivered": delivered, "given_up": given_up, "slowest_s": None if slowest is None else slowest // 1000}
+
+
 def hasten(db: sqlite3.Connection, channel: str, now: datetime) -> None:
     """This channel has just delivered: what waits for its next try there need not wait any longer."""
     db.execute(

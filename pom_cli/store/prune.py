@@ -9,7 +9,7 @@ from pathlib import Path
 from pom_cli.errors import StoreError
 from pom_cli.frozen import dataclass
 from pom_cli.model import Key
-from pom_cli.store import connect, ledger, steady, testruns, transaction
+from pom_cli.store import connect, days, ledger, steady, testruns, transaction
 from pom_cli.store.tally import DAY_MS, HOUR_MS
 from pom_cli.times import to_ms
 
@@ -121,10 +121,13 @@ def _bites(db: sqlite3.Connection, old: int, rollups: int, now: datetime) -> Ite
     deletions = (
         ("results", "(at, series)", "at < ?", old),
         ("hours", "(series, hour)", "hour < ?", rollups // HOUR_MS),
+        ("days", "(series, day)", "day < ?", to_ms(now - days.KEPT) // DAY_MS),
         ("runs", "id", "started_at < ?", old),
         ("silences", "id", "until < ?", old),
         ("incidents", "id", "ended_at IS NOT NULL AND ended_at < ?", old),
         ("notices", "id", "at < ?", old),
+        ("deployments", "id", "at < ?", old),
+        ("acks", "(target, alert)", "at < ? AND NOT EXISTS (SELECT 1 FROM incidents WHERE id = acks.incident)", old),
         ("outbox", "id", f"{finished} AND created_at < ?", old),
         ("caught", "rowid", "at < ?", old),
         ("messages", "id", "at < ? AND NOT EXISTS (SELECT 1 FROM outbox WHERE message = messages.id)", old),
@@ -160,6 +163,6 @@ def _forget(db: sqlite3.Connection, series: int, pause: Callable[[], None]) -> i
             break
         place = end if end > place else place + 1
     with transaction(db):
-        for table, column in (("hours", "series"), ("states", "series"), ("series", "id")):
+        for table, column in (("hours", "series"), ("days", "series"), ("states", "series"), ("series", "id")):
             rows += db.execute(f"DELETE FROM {table} WHERE {column} = ?", (series,)).rowcount
     return rows

@@ -160,6 +160,16 @@ def _told(db: sqlite3.Connection, numbers: list[int]) -> dict[int, list[Told]]:
     return found
 
 
+def first_mail(db: sqlite3.Connection, incident: int) -> str:
+    """What the first message about this incident said; "" where there was none, or it is not kept any more."""
+    row = db.execute(
+        "SELECT body FROM notices JOIN messages ON messages.id = notices.message WHERE incident = ?"
+        " ORDER BY notices.at LIMIT 1",
+        (incident,),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def counts(db: sqlite3.Connection) -> dict[str, Any]:
     """Rows of each table, for prune and doctor."""
     tables = ("results", "hours", "incidents", "notices", "messages", "outbox", "runs", "texts", "series")

@@ -9,6 +9,7 @@ from typing import Any
 from pom_cli.frozen import dataclass
 from pom_cli.model import UNKNOWN, Baseline, Finding, Key, Past, State, Verdict
 from pom_cli.quantiles import median
+from pom_cli.store import days
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
 from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, back, held
 from pom_cli.times import from_ms, to_ms
@@ -190,6 +191,7 @@ def _tally(db: sqlite3.Connection, series: int, entry: Record, before: Stored | 
         ms = entry.finding.latency_ms or 0
         spans.append(Span(now_ms // HOUR_MS, latencies=(-ms if entry.finding.drifting else ms,)))
     spans.append(Span(now_ms // HOUR_MS))
+    days.add(db, series, spans)
     closed, tally = advance(running, spans)
     for hour in closed:
         hour.store(db, series)

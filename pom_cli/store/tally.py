@@ -25,6 +25,7 @@ class Span:
     known_ms: int = 0
     up_ms: int = 0
     latencies: tuple[int, ...] = ()  # of good results, in ms; a drifting one's is negative
+    degraded_ms: int = 0  # of those that were up
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def held(seen: Status, from_ms: int, until_ms: int, holds_ms: int) -> list[Span]
     while from_ms < end:
         hour = from_ms // HOUR_MS
         step = min(end, (hour + 1) * HOUR_MS) - from_ms
-        spans.append(Span(hour, step, step if seen in _UP else 0))
+        spans.append(Span(hour, step, step if seen in _UP else 0, (), step if seen == "degraded" else 0))
         from_ms += step
     return spans
 

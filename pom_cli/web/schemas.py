@@ -59,6 +59,7 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Target": _object(
         name=TEXT,
+        label=TEXT,
         url=TEXT,
         status=STATUS,
         since=_or_null(INSTANT),
@@ -66,6 +67,7 @@ SCHEMAS: dict[str, Any] = {
         uptime=_object((), **{window: _of("Uptime") for window in WINDOWS}),
         latency=_object(median_ms=_or_null(NUMBER), p95_ms=_or_null(NUMBER), baseline_ms=_or_null(NUMBER), drift=YES),
         incident=_or_null(_of("Incident")),
+        deployed=_or_null(_of("Deployment")),
     ),
     "Alert": _object(
         target=TEXT,
@@ -75,7 +77,10 @@ SCHEMAS: dict[str, Any] = {
         announced_at=_or_null(INSTANT),
         subjects=_list(TEXT),
         summary=TEXT,
+        ack=_or_null(_of("Ack")),
     ),
+    "Ack": _object(at=INSTANT, by=TEXT, origin=TEXT, note=TEXT),
+    "Deployment": _object(rev=TEXT, at=INSTANT, by=TEXT, origin=TEXT, note=TEXT),
     "Notice": _object(reason=TEXT, at=INSTANT, delivered_at=_or_null(INSTANT), recipients=_list(TEXT)),
     "Incident": _object(
         target=TEXT,
@@ -86,6 +91,17 @@ SCHEMAS: dict[str, Any] = {
         worst=STATUS,
         summary=TEXT,
         notices=_list(_of("Notice")),
+        covered=_list(_of("Covered")),
+        deployed=_or_null(_of("Deployment")),
+    ),
+    "Covered": _object(
+        target=TEXT,
+        alert=TEXT,
+        started_at=INSTANT,
+        ended_at=_or_null(INSTANT),
+        duration_s=WHOLE,
+        worst=STATUS,
+        summary=TEXT,
     ),
     "Peer": _object(
         name=TEXT,
@@ -145,6 +161,8 @@ SCHEMAS: dict[str, Any] = {
         overdue=_list(KIND),
         crashed=_list(TEXT),
         targets={"type": "object"},
+        acks=_list({"type": "object"}),
+        deployments=_list({"type": "object"}),
         undelivered=WHOLE,
     ),
     "Self": _object(name=TEXT, id=_or_null(TEXT), version=TEXT, crashed=_list(TEXT), targets=_by_name(STATUS)),

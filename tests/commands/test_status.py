@@ -85,8 +85,9 @@ def test_the_first_line_says_whether_anything_is_wrong_since_when_and_who_knows(
     code, out, _ = run("status")
     assert code == 1
     first, *others = out.splitlines()
-    assert first.startswith("hetzner: 1 of 2 not operational since ")
-    assert first.endswith(": shop error; 1 open alert, told")
+    assert re.fullmatch(
+        r"hetzner: 1 of 2 not operational: shop error since \d\d:\d\d \([+-]\d\d:\d\d\); 1 open alert, notified", first
+    )
     assert others[0].startswith("shop: error since "), "the worst stands first"
     assert others[1].startswith("blog: operational since ")
     assert others[2].startswith("alert: shop health: error since ")
@@ -99,7 +100,7 @@ def test_an_open_alert_says_how_old_it_is_and_who_was_told(run: Run, web: WebSer
     for command in ("status", "alerts"):
         line = next(line for line in run(command)[1].splitlines() if line.startswith("alert: "))
         assert re.fullmatch(
-            r"alert: shop health: error since 2026-\S+ \S+ \S+ \(\d+ s\), told ops@example\.com at 2\S+ \S+ \S+: 500.*",
+            r"alert: shop health: error since 2026-\S+ \S+ \S+ \(\d+ s\), notified ops@example\.com at 2\S+ \S+ \S+: 500.*",  # noqa: E501
             line,
         )
 
@@ -112,8 +113,8 @@ def test_nobody_is_said_to_be_told_before_the_message_is_delivered(
     postmark.script.append(SERVER_ERROR)
     run("check")
     for command in ("status", "alerts"):
-        assert "nobody told yet (its notice is not delivered)" in run(command)[1]
-    assert run("status")[1].splitlines()[0].endswith("; 1 open alert, nobody told yet")
+        assert "nobody notified yet (its notice is not delivered)" in run(command)[1]
+    assert run("status")[1].splitlines()[0].endswith("; 1 open alert, nobody notified yet")
     assert "undelivered: 1" in run("status")[1]
 
 
@@ -126,7 +127,7 @@ def test_the_first_line_names_an_alert_that_is_about_no_target(
     run("heartbeat")
     first = run("status")[1].splitlines()[0]
     assert re.fullmatch(
-        r"hetzner: all 2 operational; 1 open alert \(astra peer-missing since 2\S+ \S+ \S+\), told", first
+        r"hetzner: all 2 operational; 1 open alert \(astra peer-missing since 2\S+ \S+ \S+\), notified", first
     )
 
 
@@ -135,7 +136,7 @@ def test_the_first_line_names_the_worst_first(run: Run, config: Path, web: WebSe
     config.write_text(config.read_text() + more + '[targets.gone]\nurl = "http://127.0.0.1:9"\n')
     run("check")
     first = run("status")[1].splitlines()[0]
-    assert re.search(r": gone unreachable; t0 error; t1 error; 1 more; ", first)
+    assert re.search(r": gone unreachable since [\d:]+; t0 error since [\d:]+; t1 error since [\d:]+; 1 more \(", first)
 
 
 def test_the_first_line_says_that_what_it_tells_is_old(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +162,8 @@ def test_an_alert_that_is_held_says_by_what(run: Run, web: WebServer) -> None:
     web.on("/", answer(500))
     run("check")
     out = run("status")[1]
-    assert "; 1 open alert, nobody told yet; silenced: shop until " in out.splitlines()[0]
-    assert "nobody told yet (held: silence): 500" in out
+    assert "; 1 open alert, nobody notified yet; silenced: shop until " in out.splitlines()[0]
+    assert "nobody notified yet (held: silence): 500" in out
 
 
 def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
@@ -183,11 +184,12 @@ def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
     assert set(shop["uptime"]["24h"]) == {"percent", "coverage"}
     assert set(shop["latency"]) == {"median_ms", "p95_ms", "baseline_ms", "drift"}
     assert set(shop["incident"]) == {
-        "target", "alert", "started_at", "ended_at", "duration_s", "worst", "summary", "notices"
+        "target", "alert", "started_at", "ended_at", "duration_s", "worst", "summary", "notices",
+        "covered", "deployed"
     }  # fmt: skip
     assert shop["incident"]["notices"][0]["recipients"] == ["ops@example.com"]
     assert set(found["alerts"][0]) == {
-        "target", "alert", "status", "since", "announced_at", "subjects", "summary"
+        "target", "alert", "status", "since", "announced_at", "subjects", "summary", "ack"
     }  # fmt: skip
 
 

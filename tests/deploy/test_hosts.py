@@ -221,8 +221,8 @@ def test_hourly_checks_are_spread_and_the_heartbeat_is_sharp(hetzner: Box, astra
 
 
 def test_the_units_are_right_and_hardened(hetzner: Box) -> None:
-    names = [SERVICE, *TIMERS, "pom-test.timer"]
-    services = [name.replace(".timer", ".service") for name in TIMERS] + ["pom-test.service"]
+    names = [SERVICE, *TIMERS, "pom-test.timer", "pom-report.timer"]
+    services = [name.replace(".timer", ".service") for name in TIMERS] + ["pom-test.service", "pom-report.service"]
     assert hetzner.run("systemd-analyze", "verify", *names, *services, check=False).strip() == "0"
     for unit in (SERVICE, *services):
         assert hetzner.shown(unit, "LoadState")["LoadState"] == "loaded"

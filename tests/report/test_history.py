@@ -15,7 +15,8 @@ from web_server import WebServer, answer
 from pom_cli import store
 from pom_cli.errors import UsageError
 from pom_cli.report import history
-from pom_cli.report.history import EPOCH, back, begin, mean_time_to_recover, since
+from pom_cli.report.history import EPOCH, back, begin, since
+from pom_cli.report.incidents import mean_times_to_recover
 from pom_cli.report.overview import uptime_json
 from pom_cli.store.tally import Sums
 
@@ -101,7 +102,7 @@ def test_an_outage_from_its_first_notice_to_its_end(scene: Scene, web: WebServer
             ("new", ["console"]),
             ("recovered", ["console"]),
         ]
-        assert mean_time_to_recover([found]) == timedelta(minutes=30)
+        assert mean_times_to_recover([found]) == {"health": timedelta(minutes=30)}
         target = scene.config.targets["shop"]
         rows = list(history.rows(db, target, None, START, 10))
         assert [row["status"] for row in rows] == ["operational", "error", "error", "operational"]
@@ -166,6 +167,6 @@ def test_a_target_without_a_look_has_no_trend(scene: Scene) -> None:
         assert history.trends(db, scene.config.targets["shop"], EPOCH, NOW) == []
         assert list(history.rows(db, scene.config.targets["shop"], None, EPOCH, 10)) == []
         assert history.incidents(db, scene.config, EPOCH, 10, NOW) == []
-        assert mean_time_to_recover([]) is None
+        assert mean_times_to_recover([]) == {}
     finally:
         db.close()

@@ -10,7 +10,8 @@ import pytest
 
 from pom_cli import store
 from pom_cli.model import ERROR, OPERATIONAL, Notice
-from pom_cli.store import alerts, migrations, reading
+from pom_cli.store import alerts, days, handover, migrations, reading
+from pom_cli.store.days import Totals
 
 AT = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 VIEW = "astra: unreachable too (40 s ago)"
@@ -63,5 +64,31 @@ def test_the_release_before_can_still_write_to_it(old: Path) -> None:
             f"INSERT INTO notices ({names}) VALUES ('n1', 0, NULL, 1, 'shop', 'health', 'new', 0, 2, 0, '[]', '')"
         )
         assert views(db) == [(), ()]
+    finally:
+        db.close()
+
+
+def test_the_days_begin_with_what_the_hours_know(old: Path) -> None:
+    db = sqlite3.connect(old, isolation_level=None)
+    hour = 3_600_000
+    for number, up in ((23, hour), (24, hour), (25, hour // 2)):
+        db.execute("INSERT INTO hours VALUES (7, ?, ?, ?, NULL, 0, 0)", (number, hour, up))
+    names = "series, status, since, checked_at, summary, detail, verdicts, answered, drifting, hour, known_ms, up_ms"
+    db.execute(f"INSERT INTO states ({names}) VALUES (7, 0, 0, 0, '', '{{}}', '{{}}', 1, 0, 26, 1000, 1000)")
+    db.close()
+    db = store.open_(old)
+    try:
+        assert days.load(db, 0, {7: []}) == {
+            7: {0: Totals(hour, hour), 1: Totals(2 * hour + 1000, 3 * hour // 2 + 1000)}
+        }
+    finally:
+        db.close()
+
+
+def test_a_spare_is_filled_from_a_file_that_is_not_migrated(old: Path, tmp_path: Path) -> None:
+    db = store.open_(tmp_path / "spare.db")
+    try:
+        handover.seed(db, old)
+        assert db.execute("SELECT summary FROM incidents").fetchall() == [("500",)]
     finally:
         db.close()

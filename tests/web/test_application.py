@@ -214,6 +214,8 @@ class TestContent:
             "worst",
             "summary",
             "notices",
+            "covered",
+            "deployed",
         }
         assert (found["target"], found["worst"], found["ended_at"]) == ("blog", "unreachable", None)
         see(config, "blog")
