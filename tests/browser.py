@@ -9,6 +9,7 @@ import os
 import select
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,19 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
     *("--disable-default-apps", "--disable-dev-shm-usage", "--no-proxy-server"),
 )
+
+
+def axe_core() -> Path | None:
+    """The script that looks for barriers to people, of npm's axe-core: in $AXE_CORE, or fetched by npm; else None."""
+    places = [Path(os.environ["AXE_CORE"])] if "AXE_CORE" in os.environ else []
+    npm, folder = shutil.which("npm"), Path(tempfile.gettempdir()) / f"pom-axe-core-{os.getuid()}"
+    if not places and npm and CHROMIUM:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not (folder / "node_modules" / "axe-core").is_dir():
+            install = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "axe-core"]
+            subprocess.run(install, capture_output=True, timeout=120, check=False)
+        places = [folder / "node_modules" / "axe-core"]
+    return next((place / "axe.min.js" for place in places if (place / "axe.min.js").is_file()), None)
 
 
 def command(profile: Path, *more: str) -> list[str]:

@@ -17,13 +17,13 @@ from pom_cli.frozen import dataclass
 from pom_cli.mesh import signing
 from pom_cli.mesh.signing import Question
 from pom_cli.text import clean
-from pom_cli.web import answers, content, limits, metrics, routes
+from pom_cli.web import access, answers, content, metrics, routes
 from pom_cli.web.access import Access, Caller
 from pom_cli.web.answers import Answer
 from pom_cli.web.cache import Cache, keep
+from pom_cli.web.content import Scene
 from pom_cli.web.queries import Refused
 from pom_cli.web.reader import Source, mark
-from pom_cli.web.route import Scene
 from pom_cli.web.routes import Asked
 
 # What the server could not read comes with this header, and the status to refuse it with. In lower case: the names of
@@ -129,7 +129,7 @@ class Application:
         return self._access.asker(_question(request), request.signature, time.monotonic())
 
     def _answer(self, request: Request, caller: Caller) -> Answer:
-        client, now = limits.client(request.address), time.monotonic()
+        client, now = access.client(request.address), time.monotonic()
         limited = self._access.spend(caller, client, now)
         if limited:
             return limited
@@ -169,7 +169,9 @@ class Application:
                 if asked.route is routes.HEALTH:
                     return content.unreadable(self._config, self._identity, trusted, now)
                 if asked.route is routes.PAGE:
-                    return content.unreadable_page(asked.query, now)
+                    return content.unreadable_page(self._config.page.title, now)
+                if asked.route.public:  # the reason is not public
+                    return answers.error(503, "the status is currently unavailable")
                 return answers.error(503, str(error))
             self._cache.put(key, keep(answer, seen, wall))
             return answer

@@ -1,12 +1,19 @@
-"""What each path answers, from the same functions that `pom status` and its siblings print."""
+"""What each path answers, from the same functions that `pom status` and its siblings print.
 
+A view is a function from the scene of a request to its answer; a route leads to it.
+"""
+
+import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from pom_cli import __version__
 from pom_cli.alerting import overdue
 from pom_cli.config import Config
+from pom_cli.frozen import dataclass
 from pom_cli.mesh import report as mesh_view
+from pom_cli.model import DEGRADED, OPERATIONAL, UNKNOWN
 from pom_cli.report import history as past
 from pom_cli.report import overview
 from pom_cli.store import alerts as alert_rows
@@ -15,7 +22,38 @@ from pom_cli.web import answers
 from pom_cli.web import metrics as exposition
 from pom_cli.web.answers import Answer
 from pom_cli.web.queries import Query
-from pom_cli.web.route import Scene
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What an answer is made from. `trusted`: the client has shown a right token; `openmetrics`: it reads that."""
+
+    db: sqlite3.Connection  # within one snapshot
+    config: Config
+    identity: str
+    now: datetime
+    target: str
+    query: Query
+    trusted: bool
+    openmetrics: bool = False
+
+    def since(self, usual: str) -> datetime:
+        return past.begin(self.query.since or usual, self.now)
+
+    @property
+    def limit(self) -> int:
+        return self.query.limit or past.USUAL
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path, and the view that answers it. `public`: without a token too. `parameters`: of its query."""
+
+    path: str
+    view: Callable[[Scene], Answer]
+    summary: str
+    parameters: tuple[str, ...] = ()
+    public: bool = False
 
 
 def health(scene: Scene) -> Answer:
@@ -96,17 +134,40 @@ def page(scene: Scene) -> Answer:
     from pom_cli.web.page import data as page_data
     from pom_cli.web.page import html as page
 
-    return _html(page.html(page_data.picture(scene.db, scene.config, scene.now), not scene.query.still))
+    return _html(page.html(page_data.picture(scene.db, scene.config, scene.now)))
 
 
-def unreadable_page(query: Query, now: datetime) -> Answer:
+def feed(scene: Scene) -> Answer:
+    """`/feed.xml`: incidents and announcements."""
+    from pom_cli.web.page import data, feed, style
+
+    picture = data.picture(scene.db, scene.config, scene.now)
+    text = feed.feed(picture, scene.config.page.announcements, scene.identity)
+    return Answer(200, text.encode(), "application/atom+xml; charset=utf-8", style.ELSEWHERE)
+
+
+def badge(scene: Scene) -> Answer:
+    """`/badge/{target}.svg`: the label and the status as a small picture."""
+    from pom_cli.web.page import data, style, svg, words
+
+    one = next(one for one in data.systems(scene.db, scene.config, scene.now) if one.name == scene.target)
+    tones = {OPERATIONAL: "ok", DEGRADED: "warn", UNKNOWN: "unknown"}
+    told, tone = words.word(one.status), tones.get(one.status, "bad")
+    if one.maintenance_until:
+        told, tone = "maintenance", "busy"
+    elif one.overdue:
+        told, tone = "unknown", "unknown"
+    return Answer(200, svg.badge(one.label, told, tone).encode(), "image/svg+xml", style.ELSEWHERE)
+
+
+def unreadable_page(title: str, now: datetime) -> Answer:
     """`/` while the database cannot be read; the reason is not public."""
     from pom_cli.web.page import html as page
 
-    return _html(page.unreadable(now, not query.still), 503)
+    return _html(page.unreadable(now, title), 503)
 
 
 def _html(text: str, status: int = 200) -> Answer:
-    from pom_cli.web.page import style as page_style
+    from pom_cli.web.page import style
 
-    return Answer(status, text.encode(), "text/html; charset=utf-8", page_style.headers())
+    return Answer(status, text.encode(), "text/html; charset=utf-8", style.headers())

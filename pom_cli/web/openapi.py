@@ -8,7 +8,7 @@ from pom_cli.checks import KINDS
 from pom_cli.report.history import MOST, SINCE_RULE, USUAL
 from pom_cli.web import metrics, schemas
 from pom_cli.web.answers import JSON
-from pom_cli.web.route import Route
+from pom_cli.web.content import Route
 
 _SINCE = {"/api/incidents": "30d"}  # where nothing is said; "24h" elsewhere
 # That a day is in its month is left to the answer.

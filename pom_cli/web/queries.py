@@ -27,7 +27,6 @@ class Query:
     kind: str | None = None
     since: str = ""
     limit: int | None = None
-    still: bool = False  # of the page: `refresh=off`
 
 
 def split(uri: str) -> tuple[tuple[str, ...], str]:
@@ -59,7 +58,6 @@ def parse(query: str, names: tuple[str, ...]) -> Query:
         kind=_kind(found.get("kind")),
         since=_since(found.get("since", "")),
         limit=_limit(found.get("limit")),
-        still=found.get("refresh") == "off",
     )
 
 

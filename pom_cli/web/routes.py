@@ -6,8 +6,8 @@ from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.web import answers, content
 from pom_cli.web.answers import Answer
+from pom_cli.web.content import Route, Scene
 from pom_cli.web.queries import Query, Refused, parse, split
-from pom_cli.web.route import Route, Scene
 
 METHODS = ("GET", "HEAD")
 
@@ -29,7 +29,9 @@ def _openapi(scene: Scene) -> Answer:
 
 HEALTH = Route("/api/health", content.health, "Is this monitor itself well.", public=True)
 # For people, and no part of the API: it is there where the config switches it on.
-PAGE = Route("/", content.page, "The public status page.", ("refresh",), public=True)
+PAGE = Route("/", content.page, "The public status page.", public=True)
+FEED = Route("/feed.xml", content.feed, "Its incidents and announcements as an Atom feed.", public=True)
+BADGE = Route("/badge/{target}.svg", content.badge, "A target's status as a picture.", public=True)
 ROUTES = (
     HEALTH,
     Route("/api/status", content.status, "The whole picture."),
@@ -53,8 +55,8 @@ def find(uri: str, page: bool = False) -> tuple[Route, str, str] | Refused:
         segments, query = split(uri)
     except Refused as refused:
         return refused
-    if page and segments == ("",):
-        return PAGE, "", query
+    if page and (found := _of_page(segments)):
+        return found[0], found[1], query
     if segments in _EXACT:
         return _EXACT[segments], "", query
     if segments[:-1] in _OF_A_TARGET:
@@ -62,10 +64,23 @@ def find(uri: str, page: bool = False) -> tuple[Route, str, str] | Refused:
     return Refused(404, "there is nothing here", public=segments == ("",))
 
 
+def _of_page(segments: tuple[str, ...]) -> tuple[Route, str] | None:
+    """The route of the public page that these segments name, with its target."""
+    if segments == ("",):
+        return PAGE, ""
+    if segments == ("feed.xml",):
+        return FEED, ""
+    if len(segments) == 2 and segments[0] == "badge" and segments[1].endswith(".svg"):
+        return BADGE, segments[1].removesuffix(".svg")
+    return None
+
+
 def asked(found: tuple[Route, str, str], config: Config) -> Asked:
     """What is asked for, once it is known that the client may ask. Raises Refused."""
     route, target, query = found
     if "{" in route.path and target not in config.targets:
+        if route.public:  # whose names are nobody else's
+            raise Refused(404, "there is nothing here")
         from pom_cli.toml.table import nearest, shown
 
         raise Refused(404, f"{shown(target)} is not a target{nearest(target, config.targets)}")

@@ -16,7 +16,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.utilities import BadRequest
 
-from pom_cli.web import limits
+from pom_cli.web import access
 from pom_cli.web.application import REFUSED, Application
 from pom_cli.web.routes import METHODS
 
@@ -106,7 +106,7 @@ def surplus(channels: Sequence[Channel]) -> list[Channel]:
     excess = len(channels) - CONNECTIONS
     if excess <= 0:
         return []
-    waiting = [(channel, limits.client(channel.addr[0])) for channel in channels if not channel.requests]
+    waiting = [(channel, access.client(channel.addr[0])) for channel in channels if not channel.requests]
     counts = Counter(client for _, client in waiting)
     waiting.sort(key=lambda pair: (pair[0].busy, -counts[pair[1]], pair[0].opened))
     return [channel for channel, _ in waiting[:excess]]

@@ -4,14 +4,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
 from pom_cli.config import Config
 from pom_cli.mesh import report as mesh_view
-from pom_cli.web import journal, systemd
+from pom_cli.web import journal
 from pom_cli.web.application import Application
 from pom_cli.web.listen import listen, shown
 from pom_cli.web.reader import Source
@@ -24,7 +24,7 @@ def serve(config: Config, say: Say, complain: Say) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Raises PomError where the address cannot be had."""
     say, complain = _unbroken(say), _unbroken(complain)
     stopping = threading.Event()
-    stops: list[Callable[[], object]] = [stopping.set, partial(systemd.notify, "STOPPING=1", environ=os.environ)]
+    stops: list[Callable[[], object]] = [stopping.set, partial(notify, "STOPPING=1", environ=os.environ)]
     with _signals(stops):
         beat = _Beat()
         sockets = listen(config.serve.host, config.serve.port, stopping, _waits(complain), beat.send)
@@ -37,7 +37,7 @@ def serve(config: Config, say: Say, complain: Say) -> int:
         watcher = threading.Thread(target=journal.watch, args=(source, stopping, say), daemon=True)
         watcher.start()
         _greet(config, say, complain)
-        systemd.notify("READY=1", f"STATUS=listens on {_url(config)}", environ=os.environ)
+        notify("READY=1", f"STATUS=listens on {_url(config)}", environ=os.environ)
         serving.run(partial(_tick, serving, beat))
         watcher.join(1)
     return 0
@@ -62,7 +62,7 @@ def _waits(complain: Say) -> Say:
     def told(reason: str) -> None:
         complain(reason)
         # Ready as far as it can be: what is ordered after this unit must not wait for a network that is down.
-        systemd.notify("READY=1", f"STATUS={reason}", environ=os.environ)
+        notify("READY=1", f"STATUS={reason}", environ=os.environ)
 
     return told
 
@@ -83,7 +83,7 @@ class _Beat:
     """systemd's watchdog. A worker thread sends it, so that it stops when none of them gets anything done."""
 
     def __init__(self) -> None:
-        limit = systemd.watchdog_s(os.environ)
+        limit = watchdog_s(os.environ)
         self._every = None if limit is None else limit / 3
         self._sent = time.monotonic()
 
@@ -95,7 +95,7 @@ class _Beat:
 
     def send(self) -> None:
         if self._every is not None:
-            systemd.notify("WATCHDOG=1", environ=os.environ)
+            notify("WATCHDOG=1", environ=os.environ)
 
 
 @contextmanager
@@ -112,3 +112,30 @@ def _signals(stops: Sequence[Callable[[], object]]) -> Iterator[None]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+def notify(*words: str, environ: Mapping[str, str]) -> bool:
+    """Send systemd (sd_notify(3)) `READY=1` and the like. False where it cannot be reached: never a reason to
+    fail."""
+    address = environ.get("NOTIFY_SOCKET", "")
+    if address[:1] not in ("/", "@"):
+        return False
+    import socket
+
+    # An @ stands for the NUL byte that an abstract address begins with.
+    path = f"\0{address[1:]}" if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto("\n".join(words).encode(), path)
+    except OSError:
+        return False
+    return True
+
+
+def watchdog_s(environ: Mapping[str, str]) -> float | None:
+    """Seconds within which systemd must hear from this process (sd_watchdog_enabled(3)), None for never."""
+    pid = environ.get("WATCHDOG_PID", "")
+    usec = environ.get("WATCHDOG_USEC", "")
+    if not usec.isdecimal() or not int(usec) or (pid and pid != str(os.getpid())):
+        return None
+    return int(usec) / 1e6

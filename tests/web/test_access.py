@@ -6,9 +6,8 @@ import pytest
 
 from pom_cli.mesh import signing
 from pom_cli.mesh.signing import Question
-from pom_cli.web.access import FAILURES, Access, Caller
+from pom_cli.web.access import CLIENTS, FAILURES, KEPT_S, Access, Caller, Once
 from pom_cli.web.answers import Answer
-from pom_cli.web.limits import CLIENTS, KEPT_S, Once
 
 CLIENT = "192.0.2.7"
 

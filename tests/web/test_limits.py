@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pom_cli.web.limits import MINUTE, Limit, client
+from pom_cli.web.access import MINUTE, Limit, client
 
 
 def test_a_minute_s_share_is_exactly_that_and_the_next_minute_brings_the_next() -> None:

@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import page_demo
 import pytest
 from api_server import ApiServer, database, load, see
 from page_reader import Page
 
-from pom_cli.model import UNREACHABLE
+from pom_cli.model import ERROR, UNREACHABLE
 from pom_cli.web.page import style as page_style
 
+ATOM = "{http://www.w3.org/2005/Atom}"
 TARGETS = """
 [targets.shop]
+label = "The shop"
 url = "http://127.0.0.1:9/secret-path"
 [targets.blog]
 url = "http://127.0.0.1:9/blog"
@@ -39,9 +42,9 @@ def test_it_is_there_for_everybody_where_it_is_switched_on(api: ApiServer) -> No
     reply = api.ask("/", token=None)
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     found = Page(reply.body.decode())
-    assert found.text_of("h1")[0].startswith("1 of 2 not operational since ")
-    assert found.text_of("h3") == ["shop", "blog"]
-    assert found.text_of("p", "what") == ["shop Unreachable"]
+    assert found.text_of("h1")[0].startswith("The shop unreachable since ")
+    assert found.text_of("h3") == ["The shop", "blog"]
+    assert found.text_of("p", "what") == ["The shop UnreachableDid not answer"]
     assert api.complaints == []
 
 
@@ -91,11 +94,48 @@ def test_a_wrong_token_sees_it_too(api: ApiServer) -> None:
     assert api.ask("/", token="wrong").status == 200
 
 
-def test_refreshing_can_be_switched_off(api: ApiServer) -> None:
-    assert b'http-equiv="refresh"' in api.ask("/", token=None).body
-    assert b'http-equiv="refresh"' not in api.ask("/?refresh=off", token=None).body
-    assert b'http-equiv="refresh"' in api.ask("/?refresh=5;url=//example.com&x=<script>", token=None).body
-    assert b"script" not in api.ask("/?refresh=<script>", token=None).body
+def test_its_feed_lists_incidents_and_announcements(tmp_path: Path) -> None:
+    page = '[page]\ntitle = "Our <status>"\nannouncements = [{ at = %s, until = %s, text = "Upgrade & more" }]\n'
+    loaded = load(tmp_path, ON + page % ("2026-01-01T20:00:00Z", "2199-01-01T22:00:00Z"))
+    see(loaded, "shop", ERROR, ago="900s")
+    see(loaded, "shop", ago="300s")
+    see(loaded, "blog", UNREACHABLE, ms=None)
+    with ApiServer(loaded) as api:
+        reply, again = api.ask("/feed.xml", token=None), api.ask("/feed.xml", token=None)
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/atom+xml; charset=utf-8")
+    feed = ElementTree.fromstring(reply.body)
+    assert feed.findtext(f"{ATOM}title") == "Our <status>"
+    titles = [one.findtext(f"{ATOM}title") for one in feed.iter(f"{ATOM}entry")]
+    assert titles == [
+        "blog: Did not answer", "Resolved: The shop: Answered with errors", "Announcement: Upgrade & more"
+    ]  # fmt: skip
+    ids = [one.text for one in feed.iter(f"{ATOM}id")]
+    assert len(set(ids)) == 4
+    assert ids == [one.text for one in ElementTree.fromstring(again.body).iter(f"{ATOM}id")]
+    assert all(str(one.text) <= f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" for one in feed.iter(f"{ATOM}updated"))
+    assert not [word for word in ("secret", "127.0.0.1", "hetzner", "it is") if word in reply.body.decode()]
+
+
+@pytest.mark.parametrize(("name", "told"), [("shop", "The shop: unreachable"), ("blog", "blog: operational")])
+def test_a_badge_says_a_name_and_a_word(api: ApiServer, name: str, told: str) -> None:
+    reply = api.ask(f"/badge/{name}.svg", token=None)
+    assert (reply.status, reply.headers["content-type"]) == (200, "image/svg+xml")
+    assert reply.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert reply.headers["cache-control"] == "no-store"
+    assert ElementTree.fromstring(reply.body).get("aria-label") == told
+
+
+def test_a_badge_of_what_is_not_there_names_nothing_that_is(api: ApiServer) -> None:
+    for path in ("/badge/shpo.svg", "/badge/.svg", "/badge/%00.svg"):
+        reply = api.ask(path, token=None)
+        assert (reply.status, reply.json()) == (404, {"error": "there is nothing here"})
+
+
+@pytest.mark.parametrize("path", ["/feed.xml", "/badge/shop.svg"])
+def test_feed_and_badges_are_only_where_the_page_is(tmp_path: Path, path: str) -> None:
+    with ApiServer(load(tmp_path, TARGETS)) as api:
+        assert api.ask(path, token=None).status == 401
+        assert api.ask(path).status == 404
 
 
 def test_a_database_that_cannot_be_read_is_told_of_without_its_path(tmp_path: Path) -> None:
@@ -106,16 +146,19 @@ def test_a_database_that_cannot_be_read_is_told_of_without_its_path(tmp_path: Pa
         reply = api.ask("/", token=None)
         assert (reply.status, reply.headers["content-type"]) == (503, "text/html; charset=utf-8")
         assert reply.headers["content-security-policy"] == dict(page_style.headers())["Content-Security-Policy"]
-        assert Page(reply.body.decode()).text_of("h1") == ["Status cannot be told right now"]
+        assert Page(reply.body.decode()).text_of("h1") == ["Status is currently unavailable"]
         assert str(tmp_path).encode() not in reply.body
         assert b"pom.db" not in reply.body
+        for path in ("/feed.xml", "/badge/shop.svg"):
+            reply = api.ask(path, token=None)
+            assert (reply.status, reply.json()) == (503, {"error": "the status is currently unavailable"})
 
 
 def test_before_the_first_check_it_says_that(tmp_path: Path) -> None:
     with ApiServer(load(tmp_path, ON)) as api:
         reply = api.ask("/", token=None)
     assert reply.status == 200
-    assert Page(reply.body.decode()).text_of("h1") == ["Nothing has been checked yet"]
+    assert Page(reply.body.decode()).text_of("h1") == ["No system has been checked yet"]
 
 
 @pytest.mark.slow
@@ -125,5 +168,5 @@ def test_a_month_of_history_shows_names_and_no_more(tmp_path: Path) -> None:
         body = api.ask("/", token=None).body.decode()
     assert not [secret for secret in page_demo.SECRETS if secret in body]
     found = Page(body)
-    assert found.text_of("h1")[0].startswith("2 of 5 not operational since")
+    assert found.text_of("h1")[0].startswith("storefront unreachable since ")
     assert len(found.text_of("p", "what")) == 8

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from pom_cli.web.systemd import notify, watchdog_s
+from pom_cli.web.service import notify, watchdog_s
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -3,104 +3,127 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from html import escape
+from urllib.parse import urlsplit
 
-from pom_cli.model import DEGRADED
+from pom_cli.config.page import Announcement
+from pom_cli.model import DEGRADED, Status
 from pom_cli.text import clean
 from pom_cli.times import utc
 from pom_cli.web.page import svg as page_svg
 from pom_cli.web.page import words as page_words
-from pom_cli.web.page.model import Incident, Picture, System, Uptime
+from pom_cli.web.page.data import Picture, System, Uptime
+from pom_cli.web.page.incidents import Incident
 from pom_cli.web.page.style import STYLE
 
-REFRESH_S = 60
-STILL = "/?refresh=off"  # the same page, left as it is: for who reads slowly, or has it read out
-_WHOSE = 5  # of the systems that are not well the banner names so many
-_TIPS = 50  # with more systems than that, the tips of their bars would be half of the page
-_NOTE = (
-    "<p>Times are UTC, and so are the days. Uptime counts the known time alone; a degraded system counts as up,"
-    " since it answers.</p>"
-)
+FEED, TITLE = "feed.xml", "Status"  # relative, for a proxy that has the page elsewhere; the title where none is set
+_TIPS = 20  # with more systems than that, the tips of their bars would be half of the page
+_NOTE = "<p>Times and days are in UTC. Uptime covers measured time only; degraded counts as up.</p>"
 
 
-def html(picture: Picture, refresh: bool = True) -> str:
-    """The page. `refresh`: it loads itself anew every minute."""
-    headline = page_words.headline(picture)
+def html(picture: Picture) -> str:
+    """The page."""
+    tone = page_words.tone(picture)
     body = [
-        _header(picture, headline),
+        _header(picture, tone),
         "<main>",
         _systems(picture),
         _incidents(picture),
         "</main>",
-        _footer(refresh, _NOTE),
+        _footer(_NOTE + _feed_and_contact(picture)),
     ]
-    return document(headline, page_words.tone(picture), body, refresh)
+    return _document(page_words.headline(picture), picture.title or TITLE, tone, body)
 
 
-def unreadable(now: datetime, refresh: bool = True) -> str:
+def unreadable(now: datetime, title: str = "") -> str:
     """The page while there is nothing to make it from: the database cannot be read. Why is not the public's."""
-    headline = "Status cannot be told right now"
-    told = f'<p class="soft">This monitor cannot read its own records. {_time("As of", now, now)}.</p>'
-    body = [f"<header>{_banner('unknown', headline, told)}</header>", f"<main>{_no_news()}</main>", _footer(refresh)]
-    return document(headline, "unknown", body, refresh)
-
-
-def _no_news() -> str:
-    return (
-        "<section><p>That says nothing about the systems that it watches: they may well be operational.</p></section>"
+    headline = "Status is currently unavailable"
+    told = f'<p class="soft">We cannot read our monitoring data. {_time("As of", now, now, whole=True)}.</p>'
+    main = (
+        "<main><section><p>This says nothing about the systems themselves: they may be working normally."
+        "</p></section></main>"
     )
+    body = [f"<header>{_banner('unknown', headline, told)}</header>", main, _footer()]
+    return _document(headline, title or TITLE, "unknown", body)
 
 
-def document(headline: str, tone: str, body: Iterable[str], refresh: bool) -> str:
-    again = f'<meta http-equiv="refresh" content="{REFRESH_S}">\n' if refresh else ""
+def _document(headline: str, title: str, tone: str, body: Iterable[str]) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"{again}<title>{escape(headline)} · Status</title>\n"
+        f"<title>{_text(headline, 300)} · {_text(title)}</title>\n"
         f'<link rel="icon" type="image/svg+xml" href="{page_svg.icon(tone)}">\n'
+        f'<link rel="alternate" type="application/atom+xml" title="{_text(title)}" href="{FEED}">\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n{page_svg.symbols()}\n" + "\n".join(body) + "\n</body>\n</html>\n"
     )
 
 
-def _header(picture: Picture, headline: str) -> str:
-    now, tone = picture.at, page_words.tone(picture)
-    since = page_words.bad_since(picture)
-    title = escape(headline) + (f' <span class="since">{_time("since", since, now)}</span>' if since else "")
-    told = f'{_whose(picture)}<p class="soft">{_time("As of", now, now)}</p>'
+def _header(picture: Picture, tone: str) -> str:
+    now = picture.at
+    title = _text(picture.title or TITLE)
+    if picture.home:
+        host = _text(urlsplit(picture.home).hostname or picture.home)
+        title += f' <a href="{escape(picture.home)}">{host}</a>'
+    told = f'<p class="soft">{_time("As of", now, now, whole=True)}</p>'
     caveats = "".join(_caveat(*one, now) for one in page_words.caveats(picture))
-    return f"<header>{_banner(tone, title, told)}{caveats}</header>"
+    news = "".join(_announcement(one, now) for one in picture.announcements)
+    return (
+        f'<header><p class="title">{title}</p>{_banner(tone, _headline(picture), told)}{caveats}'
+        f"{_maintenance(picture)}{news}</header>"
+    )
+
+
+def _headline(picture: Picture) -> str:
+    """Each system that is not well with its own time, and a link to where it stands."""
+    if not picture.bad:
+        return escape(page_words.headline(picture))
+    numbers = {id(one): number for number, one in enumerate(picture.systems)}
+    named = picture.bad[: page_words.NAMED]
+    items = [
+        f'<a href="#s{numbers[id(one)]}">{_text(one.label)}</a> {page_words.word(one.status)}'
+        + (f" {_time('since', one.since, picture.at)}" if one.since else "")
+        for one in named
+    ]
+    return "; ".join(f'<span class="one">{one}</span>' for one in [*items, *page_words.more(picture)])
 
 
 def _banner(tone: str, title: str, told: str) -> str:
     return f'<div class="banner {tone}">{page_svg.tone_mark(tone)}<div><h1>{title}</h1>{told}</div></div>'
 
 
-def _whose(picture: Picture) -> str:
-    """The systems that are not well, each a link to where it stands."""
-    numbers = {id(one): number for number, one in enumerate(picture.systems)}
-    found = picture.bad or picture.unknown
-    if not found or len(found) == len(picture.systems) > _WHOSE:
-        return ""
-    items = [
-        f'<li><a href="#s{numbers[id(one)]}">{_name(one.name)}</a> {escape(one.status.value)}</li>'
-        for one in found[:_WHOSE]
-    ]
-    items += [f"<li>and {len(found) - _WHOSE} more</li>"] if len(found) > _WHOSE else []
-    return f'<ul class="whose" role="list">{"".join(items)}</ul>'
-
-
 def _caveat(point: str, before: str, at: datetime | None, after: str, now: datetime) -> str:
-    told = f"<strong>{escape(point)}</strong> {_time(before, at, now) if at else escape(before)}{escape(after)}"
-    return f'<div class="caveat" role="note">{page_svg.mark(DEGRADED)}<p>{told}</p></div>'
+    told = f"<strong>{escape(point)}</strong> {_time(before, at, now, whole=True) if at else escape(before)}"
+    return f'<div class="caveat" role="note">{page_svg.mark(DEGRADED)}<p>{told}{escape(after)}</p></div>'
+
+
+def _maintenance(picture: Picture) -> str:
+    """What is under maintenance just now, and until when."""
+    items = [
+        f"{_text(one.label)} {_time('until', one.maintenance_until, picture.at)}"
+        for one in picture.maintained
+        if one.maintenance_until
+    ]
+    return _news("Under maintenance:", "; ".join(items)) if items else ""
+
+
+def _announcement(one: Announcement, now: datetime) -> str:
+    state = "Now" if page_words.running(one, now) else "Planned"
+    when = f'<time datetime="{utc(one.at)}">{page_words.span(one.at, one.until, now)} UTC</time>'
+    return _news(f"{state}:", f'{_text(one.text, 500)} <span class="soft">({when})</span>')
+
+
+def _news(point: str, told: str) -> str:
+    return f'<div class="caveat news" role="note">{page_svg.WRENCH}<p><strong>{point}</strong> {told}</p></div>'
 
 
 def _systems(picture: Picture) -> str:
     cards = "".join(_system(one, number, picture) for number, one in enumerate(picture.systems))
-    key = page_svg.key() if any(one.days for one in picture.systems) else ""
+    deployed = any(day.deployments for one in picture.systems for day in one.days)
+    key = page_svg.key(deployed) if any(one.days for one in picture.systems) else ""
     listed = (
         f'<ul class="systems" role="list">{cards}</ul>'
         if cards
-        else '<p class="empty">This monitor has no targets.</p>'
+        else '<p class="empty">No systems are monitored yet.</p>'
     )
     return (
         f'<section aria-labelledby="systems"><div class="lead"><h2 id="systems">Systems</h2>{key}</div>'
@@ -109,19 +132,15 @@ def _systems(picture: Picture) -> str:
 
 
 def _system(system: System, number: int, picture: Picture) -> str:
-    status = f'{page_svg.mark(system.status)}<span class="word">{escape(page_words.status(system))}</span>'
+    shown = "maintenance" if system.maintenance_until else str(system.status)
+    sign = page_svg.WRENCH if system.maintenance_until else page_svg.mark(system.status)
+    status = f'{sign}<span class="word">{escape(page_words.status(system))}</span>'
     return (
-        f'<li id="s{number}"><div class="name"><h3>{_name(system.name)}</h3>'
-        f'<p class="status {system.status}">{status}</p></div>'
-        f'<p class="small soft">{_since(system, picture.at)}</p>{_maintenance(system, picture.at)}'
+        f'<li id="s{number}"><div class="name"><h3>{_text(system.label)}</h3>'
+        f'<p class="status {shown}">{status}</p></div>'
+        f'<p class="small soft">{_since(system, picture.at)}</p>'
         f"{_measured(system, picture.at, len(picture.systems) <= _TIPS)}</li>"
     )
-
-
-def _maintenance(system: System, now: datetime) -> str:
-    if system.quiet_until is None:
-        return ""
-    return f'<p class="small">{_time("Under maintenance until", system.quiet_until, now)}</p>'
 
 
 def _since(system: System, now: datetime) -> str:
@@ -135,7 +154,7 @@ def _since(system: System, now: datetime) -> str:
 
 def _measured(system: System, now: datetime, tips: bool) -> str:
     if not system.days:
-        return '<p class="small soft">Its uptime is not measured.</p>'
+        return '<p class="small soft">Uptime is not measured.</p>'
     first = page_words.day(system.days[0].date, now)
     uptime = "".join(_uptime(window, one) for window, one in system.uptime)
     return (
@@ -181,35 +200,41 @@ def _incident(one: Incident, picture: Picture) -> str:
     if one.ended_at is None:
         when, long = _time("Since", one.started_at, now), f"<strong>Ongoing</strong>, {length} so far"
     else:
-        when, long = _from_to(one.started_at, one.ended_at, now), length
+        text = page_words.span(one.started_at, one.ended_at, now)
+        when, long = f'<time datetime="{utc(one.started_at)}">{text}</time>', length
     return (
-        f'<li><p class="what"><strong>{_name(one.target)}</strong> <span class="status {one.worst}">'
-        f'{page_svg.mark(one.worst)}<span class="word">{escape(one.worst.value.capitalize())}</span></span></p>'
-        f'<p class="long">{long}</p><p class="when small soft">{when}</p></li>'
+        f'<li id="i{one.number}"><p class="what"><strong>{_text(one.label)}</strong> {_mark(one.worst)}'
+        f'<span>{escape(page_words.what(one))}</span></p><p class="long">{long}</p>'
+        f'<p class="when small soft">{when}</p></li>'
     )
 
 
-def _from_to(begun: datetime, ended: datetime, now: datetime) -> str:
-    """`22 Nov, 05:40 to 08:10 UTC`."""
-    first = f'<time datetime="{utc(begun)}">{page_words.moment(begun, now)}</time>'
-    text = f"{page_words.clock(ended)} UTC" if page_words.same_day(begun, ended) else page_words.instant(ended, now)
-    return f'{first} to <time datetime="{utc(ended)}">{text}</time>'
-
-
-def _footer(refresh: bool, note: str = "") -> str:
-    again = (
-        f'This page refreshes itself every minute. <a href="{STILL}">Stop that</a>'
-        if refresh
-        else 'This page does not refresh itself. <a href="/">Refresh every minute</a>'
+def _mark(status: Status) -> str:
+    return (
+        f'<span class="status {status}">{page_svg.mark(status)}'
+        f'<span class="word">{page_words.word(status).capitalize()}</span></span>'
     )
-    return f'<footer class="small soft">{note}<p class="refresh">{again}</p></footer>'
 
 
-def _time(before: str, at: datetime, now: datetime) -> str:
-    told = f'<time datetime="{utc(at)}">{page_words.instant(at, now)}</time>'
+def _feed_and_contact(picture: Picture) -> str:
+    links = [f'<a href="{FEED}">Atom feed</a>']
+    if picture.contact:
+        told = picture.contact.removeprefix("mailto:")
+        links.append(f'Contact: <a href="{escape(picture.contact)}">{_text(told)}</a>')
+    return f"<p>{' · '.join(links)}</p>"
+
+
+def _footer(note: str = "") -> str:
+    return f'<footer class="small soft">{note}</footer>'
+
+
+def _time(before: str, at: datetime, now: datetime, whole: bool = False) -> str:
+    """`whole`: with the zone."""
+    text = page_words.instant(at, now) if whole else page_words.moment(at, now)
+    told = f'<time datetime="{utc(at)}">{text}</time>'
     return f"{before} {told}" if before else told
 
 
-def _name(name: str) -> str:
-    """Names are the operator's own, and plain; here nothing rests on that."""
-    return escape(clean(name, 80))
+def _text(text: str, most: int = 80) -> str:
+    """Names and titles are the operator's own, and plain; here nothing rests on that."""
+    return escape(clean(text, most))

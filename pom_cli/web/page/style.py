@@ -3,20 +3,20 @@
 from base64 import b64encode
 from functools import cache
 
-from pom_cli.web.page.svg import GEOMETRY
-
 # Text keeps a contrast of at least 4.5 and drawings one of at least 3 with what is behind them, in both schemes.
-_SHEET = """
+STYLE = """
 :root {
   color-scheme: light dark;
   --ground: #f6f5f1; --card: #fff; --edge: #e2e0d8; --text: #1c2025; --soft: #575e67; --track: #eae8e1;
-  --ok: #1a7f4e; --bar: #2f9b66; --warn: #8f5600; --bad: #b3261e; --dim: #5c636c; --sign: #fff; --link: #1b5fa8;
+  --ok: #1a7f4e; --bar: #2f9b66; --amber: #b97a12;
+  --warn: #8f5600; --bad: #b3261e; --dim: #5c636c; --sign: #fff; --link: #1b5fa8;
   --ok-wash: #e8f3ec; --bad-wash: #fbeae8; --dim-wash: #ecebe6;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #121417; --card: #1a1d21; --edge: #2c3036; --text: #e7e9ec; --soft: #a2a9b2; --track: #282c32;
-    --ok: #54c58b; --bar: #3fae77; --warn: #e9b04a; --bad: #ff8d82; --dim: #a2a9b2; --sign: #14171a; --link: #8ab8ef;
+    --ok: #54c58b; --bar: #3fae77; --amber: #d99b35;
+    --warn: #e9b04a; --bad: #ff8d82; --dim: #a2a9b2; --sign: #14171a; --link: #8ab8ef;
     --ok-wash: #16261d; --bad-wash: #301a19; --dim-wash: #22262b;
   }
 }
@@ -28,7 +28,7 @@ header, main, footer { width: min(100% - 2rem, 52rem); margin-inline: auto; }
 header { padding-block: clamp(1.75rem, 6vw, 4rem) 0; }
 h1, h2, h3, p, ul, ol, dl, dd { margin: 0; padding: 0; font-size: inherit; font-weight: inherit; }
 ul, ol { list-style: none; }
-h1, h3, .whose, .status, .what, .caveat { overflow-wrap: anywhere; }
+h1, h3, .status, .what, .caveat { overflow-wrap: anywhere; }
 a { color: var(--link); text-underline-offset: .2em; }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 3px; border-radius: 2px; }
 svg { display: block; }
@@ -45,10 +45,12 @@ svg { display: block; }
 .banner > .mark { align-self: flex-start; width: 1.9rem; height: 1.9rem; margin-top: .15rem; }
 h1 { font-size: clamp(1.35rem, 4.6vw, 1.75rem); font-weight: 650; line-height: 1.25; letter-spacing: -.015em;
   text-wrap: balance; }
-.since { display: inline-block; }
+h1 a { color: inherit; text-decoration-thickness: 1px; }
+.title { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .2rem 1rem; margin-bottom: .9rem;
+  font-weight: 650; overflow-wrap: anywhere; }
+.title a { font-weight: 400; }
 .banner > div { flex: 1 1 12rem; min-width: 0; }
 .banner p { margin-top: .35rem; }
-.whose { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin-top: .6rem; }
 .caveat { display: flex; gap: .7rem; margin-top: 1rem; padding: .9rem clamp(1.1rem, 4vw, 1.75rem);
   border: 1px solid var(--edge); border-radius: 14px; background: var(--card); }
 .caveat .mark { align-self: flex-start; margin-top: .25rem; }
@@ -58,8 +60,8 @@ h2 { font-size: 1.125rem; font-weight: 650; letter-spacing: -.01em; }
 .lead { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: .25rem 1.5rem;
   margin-bottom: .8rem; }
 .key { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .8125rem; color: var(--soft); }
-.key li { display: flex; align-items: flex-start; gap: .4rem; }
-.key svg { width: .5rem; height: 1.5rem; flex: none; }
+.key li { display: flex; align-items: center; gap: .4rem; }
+.key svg { width: .625rem; height: .625rem; flex: none; }
 
 .systems > li, .incidents { border: 1px solid var(--edge); border-radius: 14px; background: var(--card); }
 .systems { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; }
@@ -75,10 +77,14 @@ h3 { font-size: 1.0625rem; font-weight: 600; }
 .mark.degraded { fill: var(--warn); } .degraded .word { color: var(--warn); }
 .mark.error, .mark.unreachable { fill: var(--bad); } .error .word, .unreachable .word { color: var(--bad); }
 .unknown .word { color: var(--dim); }
+.mark.maintenance { fill: var(--link); } .maintenance .word { color: var(--link); }
 
-.bars { width: 100%; height: 48px; overflow: visible; margin-top: 1rem; }
-.track { fill: var(--track); } .none { fill: var(--dim); } .up, .full { fill: var(--bar); } .down { fill: var(--bad); }
-.bars g:hover rect { opacity: .75; }
+.bars { width: 100%; height: 46px; margin-top: 1rem; }
+.bars path { fill: none; stroke: currentColor; stroke-width: .74; } .key rect { fill: currentColor; }
+.bars .deployed, .key .deployed { fill: currentColor; stroke: none; color: var(--dim); }
+.none { color: var(--track); } .up { color: var(--bar); } .down { color: var(--bad); }
+:is(.bars, .key) .degraded { color: var(--amber); } :is(.bars, .key) .maintenance { color: var(--link); }
+.bars g rect { fill: transparent; } .bars g rect:hover { fill: var(--text); fill-opacity: .15; }
 .axis { display: flex; justify-content: space-between; margin-top: .15rem; font-size: .8125rem; color: var(--soft); }
 .figures { display: grid; grid-template-columns: 3fr 2fr; gap: 1rem 2.5rem; margin-top: 1.1rem; padding-top: 1.1rem;
   border-top: 1px solid var(--edge); }
@@ -114,12 +120,11 @@ footer p + p { margin-top: .35rem; }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 @media (prefers-contrast: more) { :root { --soft: var(--text); --edge: var(--dim); } }
 @media (forced-colors: active) {
-  .mark, .up, .full { fill: CanvasText; } .mark { color: Canvas; } .down { fill: Highlight; }
-  .ms { stroke: CanvasText; } .track { fill: none; stroke: GrayText; } .none { fill: GrayText; }
+  .mark { fill: CanvasText; color: Canvas; } .up { color: CanvasText; } .down { color: Highlight; }
+  .ms { stroke: CanvasText; } :is(.bars, .key) .degraded { color: GrayText; } .none { color: Canvas; }
 }
-@media print { .refresh { display: none; } .systems > li, .incidents > li { break-inside: avoid; } }
+@media print { .systems > li, .incidents > li { break-inside: avoid; } }
 """
-STYLE = _SHEET + GEOMETRY
 
 
 @cache
@@ -141,3 +146,11 @@ def headers() -> tuple[tuple[str, str], ...]:
         ("Cross-Origin-Opener-Policy", "same-origin"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
     )
+
+
+# A feed is read by programs, and a badge is shown in other pages: neither may do anything there.
+ELSEWHERE = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)

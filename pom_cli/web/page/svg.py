@@ -1,7 +1,7 @@
-"""The status page's drawings as inline SVG: a mark of its own for each status, bars of days, a line of latencies. Pure.
+"""The status page's drawings as inline SVG: a mark for each status, bars of days, a line of latencies, a badge. Pure.
 
-Nothing is told by colour alone: marks differ in shape, downtime hangs below the line, and each chart says in words what
-it shows. Colours come from the page's style sheet, by class.
+Nothing is told by colour alone: marks differ in shape, downtime stands at the foot of its bar, and each chart says in
+words what it shows. Colours come from the page's style sheet, by class.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from datetime import datetime
 from html import escape
 
 from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Status
-from pom_cli.web.page.model import DAYS, Day, System
+from pom_cli.web.page.data import Day, System
 from pom_cli.web.page.words import of_day, of_days, of_latency
 
 # Each on 16 × 16: a filled shape, and on it a sign in the colour of the page.
@@ -22,21 +22,23 @@ _SHAPES = {
     UNREACHABLE: ('<rect x=".8" y=".8" width="14.4" height="14.4" rx="3"/>', "M4.6 8h6.800"),
     UNKNOWN: (_CIRCLE, "M5.9 6.2a2.1 2.1 0 1 1 2.9 2c-.6.25-.8.55-.8 1.15M8 12v.1"),
 }
+_LETTER = 6.6  # px that a letter of a badge takes; `textLength` makes up for what it is not
 _BY_TONE = {"ok": OPERATIONAL, "bad": ERROR, "unknown": UNKNOWN}
-_ICON_COLOURS = {"ok": "#1a7f4e", "bad": "#b3261e", "unknown": "#5c636c"}
+_ICON_COLOURS = {"ok": "#1a7f4e", "warn": "#8f5600", "bad": "#b3261e", "unknown": "#5c636c", "busy": "#1b5fa8"}
 
-# Of the bars, in px: their height above the line, where below it begins, the depth there. Gaps in percent of the width.
-_UP, _LINE, _DOWN, _GAP = 32.0, 34.0, 14.0, 0.9
-_LEAST_UP, _LEAST_DOWN = 4.0, 5.0  # what there was is seen, however little of it
-_PITCH = (100 + _GAP) / DAYS
-# What all bars share, for the style sheet: said of each of 3,000 it would be most of the page. Places and widths are in
-# percent, heights in pixels, so the bars fill any width and their corners stay round.
-GEOMETRY = f"""
-.bars rect {{ width: {_PITCH - _GAP:.2f}%; rx: 2px; }}
-.bars .track, .bars .full {{ height: {_UP:g}px; }} .bars .down {{ y: {_LINE:g}px; }}
-.bars .none {{ y: {_UP - 2:g}px; height: 2px; }}
-"""
-_SAMPLES = (("up", "up"), ("down", "down, below the line"), ("none", "not measured"))
+# Of the bars: a column a day, its pitch 1 and its height in px; below it the marks of deployments.
+HEIGHT, _FOOT, _WIDTH = 40, 6, 0.74
+_ROUNDING = 0.01  # of a day: what is not measured between two looks that were a little late
+_LEAST = 3.0  # px: what there was is seen, however little of it
+# From the bottom up, so that the place tells what the colour does: downtime first.
+_PARTS = ("down", "degraded", "up", "maintenance", "none")
+_SAMPLES = (
+    ("up", "up"),
+    ("degraded", "degraded"),
+    ("down", "down"),
+    ("maintenance", "maintenance"),
+    ("none", "not measured"),
+)
 _CHART = (240, 40)  # of the latency line: the view box, stretched as there is room
 
 
@@ -60,6 +62,13 @@ def tone_mark(tone: str) -> str:
     return mark(_BY_TONE[tone])
 
 
+WRENCH = (  # maintenance: it has a mark of its own, and is no status
+    '<svg class="mark maintenance" viewBox="0 0 16 16" aria-hidden="true" focusable="false">'
+    '<circle cx="8" cy="8" r="7.5"/><path class="sign" d="M5 11l4-4M9 7a2.2 2.2 0 0 0 2.8-2.8L10.4 5.6 9.2 4.4z"/>'
+    "</svg>"
+)
+
+
 def icon(tone: str) -> str:
     """The tab's icon as a data URL."""
     from base64 import b64encode
@@ -74,48 +83,58 @@ def icon(tone: str) -> str:
 
 
 def bars(days: Sequence[Day], now: datetime, tips: bool = True) -> str:
-    """A bar for each of 30 days: up above the line, down below it; what was not measured is pale, with a low line.
+    """A column for each day, split from the bottom up into its shares: down, degraded, up, maintenance, not measured.
 
-    `tips`: each says what it is where the mouse points at it.
+    All columns of one kind are one path of upright strokes, which keeps the page small. `tips`: each says what it is
+    where the mouse points at it.
     """
-    drawn = "".join(
-        f"<g><title>{escape(of_day(one, now))}</title>{_bar(one, number)}</g>" if tips else _bar(one, number)
+    paths: dict[str, list[str]] = {part: [] for part in (*_PARTS, "deployed")}
+    for number, one in enumerate(days):
+        bottom = float(HEIGHT)
+        for part, height in zip(_PARTS, _heights(one), strict=True):
+            if height > 0:
+                paths[part].append(f"M{number} {_n(bottom)}v-{_n(height)}")
+                bottom -= height
+        if one.deployments:
+            paths["deployed"].append(f"M{number - _WIDTH / 2:g} {HEIGHT + _FOOT}l{_WIDTH / 2} -4l{_WIDTH / 2} 4z")
+    drawn = "".join(f'<path class="{part}" d="{"".join(path)}"/>' for part, path in paths.items() if path)
+    told = "".join(
+        f'<rect x="{number - 0.5}" width="1" height="{HEIGHT}"><title>{escape(of_day(one, now))}</title></rect>'
         for number, one in enumerate(days)
     )
-    label = escape(of_days(days, now))
-    return f'<svg class="bars" role="img" aria-label="{label}" focusable="false">{drawn}</svg>'
+    return (
+        f'<svg class="bars" role="img" aria-label="{escape(of_days(days, now))}" focusable="false"'
+        f' viewBox="-.5 0 {len(days)} {HEIGHT + _FOOT}" preserveAspectRatio="none">{drawn}'
+        + (f"<g>{told}</g>" if tips else "")
+        + "</svg>"
+    )
 
 
-def _bar(one: Day, number: int) -> str:
-    uptime, at = one.uptime, f'x="{number * _PITCH:.2f}%"'
-    up = _UP * min(1.0, uptime.up_ms / max(1.0, uptime.length_ms - uptime.down_ms))
-    parts = []
-    if up > _UP - 0.5:
-        parts.append(f'<rect class="full" {at}/>')
-    else:
-        parts.append(f'<rect class="track" {at}/>')
-        if uptime.known_ms <= 0:
-            parts.append(f'<rect class="none" {at}/>')
-        elif uptime.up_ms > 0:
-            height = max(_LEAST_UP, up)
-            parts.append(f'<rect class="up" {at} y="{_n(_UP - height)}" height="{_n(height)}"/>')
-    if uptime.down_ms >= 1:
-        # The root, so that a quarter of an hour is told from an hour, and that from the whole day.
-        depth = max(_LEAST_DOWN, _DOWN * min(1.0, uptime.down_ms / uptime.length_ms) ** 0.5)
-        parts.append(f'<rect class="down" {at} height="{_n(depth)}"/>')
-    return "".join(parts)
+def _heights(one: Day) -> list[float]:
+    """The height of each part in px. What there was at all is at least so high that it is seen."""
+    uptime, length = one.uptime, max(1.0, one.uptime.length_ms)
+    shares = {
+        "down": uptime.down_ms,
+        "degraded": one.degraded_ms,
+        "up": uptime.up_ms - one.degraded_ms,
+        "maintenance": one.maintenance_ms,
+    }
+    heights = {part: max(_LEAST, HEIGHT * ms / length) if ms >= 1 else 0.0 for part, ms in shares.items()}
+    rest = length - sum(shares.values())
+    heights["none"] = HEIGHT * rest / length if rest / length > _ROUNDING else 0.0
+    scale = HEIGHT / (sum(heights.values()) or HEIGHT)
+    return [heights[part] * scale for part in _PARTS] if any(heights.values()) else [0, 0, 0, 0, HEIGHT]
 
 
-def key() -> str:
+def key(deployed: bool) -> str:
     """What the bars mean. A screen reader has each chart's own words instead."""
-    track, shape = _sample("track", 0, 16), {"up": _sample("up", 0, 16), "down": _sample("down", 18, 6)}
-    drawn = {**shape, "down": track + shape["down"], "none": track + _sample("none", 14, 2)}
-    items = "".join(f"<li><svg>{drawn[kind]}</svg><span>{told}</span></li>" for kind, told in _SAMPLES)
-    return f'<ul class="key" aria-hidden="true">{items}</ul>'
-
-
-def _sample(kind: str, y: int, height: int) -> str:
-    return f'<rect class="{kind}" width="8" y="{y}" height="{height}" rx="{min(2, height // 2)}"/>'
+    square, deployment = (
+        f'<svg viewBox="0 0 10 10" aria-hidden="true">{shape}</svg>'
+        for shape in ('<rect class="{}" width="10" height="10" rx="2"/>', '<path class="deployed" d="M0 9l5 -7l5 7z"/>')
+    )
+    items = [f"<li>{square.format(kind)}<span>{told}</span></li>" for kind, told in _SAMPLES]
+    items += [f"<li>{deployment}<span>update</span></li>"] if deployed else []
+    return f'<ul class="key" aria-hidden="true">{"".join(items)}</ul>'
 
 
 def line(system: System) -> str:
@@ -147,3 +166,17 @@ def _stretches(points: Sequence[tuple[float, float | None]]) -> Iterator[str]:
 def _n(value: float) -> str:
     """A number, as short as it goes."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
+
+
+def badge(label: str, told: str, tone: str) -> str:
+    """A badge of its own, for other pages: a name and a word, in a picture that needs nothing else."""
+    left, right = (round(_LETTER * len(text) + 14) for text in (label, told))
+    name = escape(f"{label}: {told}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{name}">'
+        f'<title>{name}</title><rect width="{left + right}" height="20" rx="4" fill="#3b4149"/>'
+        f'<path d="M{left} 0h{right - 4}a4 4 0 0 1 4 4v12a4 4 0 0 1 -4 4h-{right - 4}z" fill="{_ICON_COLOURS[tone]}"/>'
+        '<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
+        f'<text x="{left / 2}" y="14" textLength="{left - 12}">{escape(label)}</text>'
+        f'<text x="{left + right / 2}" y="14" textLength="{right - 12}">{escape(told)}</text></g></svg>\n'
+    )

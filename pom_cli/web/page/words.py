@@ -4,33 +4,72 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from pom_cli.model import UNKNOWN
-from pom_cli.web.page.model import Day, Incident, Picture, System, Uptime
+from pom_cli.config.page import Announcement
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Status
+from pom_cli.web.page.data import Day, Picture, System, Uptime
+from pom_cli.web.page.incidents import Incident
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NAMED = 10  # of a system's days with downtime, the worst ones
+NAMED = 3  # of the systems that are not well, in the headline
 FULL = 0.995  # of coverage: what rounds to all of the window
+# For visitors: what they would call it.
+_STATUS = {
+    OPERATIONAL: "operational",
+    DEGRADED: "degraded",
+    ERROR: "failing",
+    UNREACHABLE: "unreachable",
+    UNKNOWN: "unknown",
+}
+_OF_HEALTH = {DEGRADED: "Not fully working", ERROR: "Answered with errors", UNREACHABLE: "Did not answer"}
+_WHAT = {
+    "latency-drift": "Slower than usual",
+    "tls-expiry": "Certificate due for renewal",
+    "tls-failed": "Certificate problem",
+    "route": "Some pages failed",
+    "dns": "Domain name problem",
+    "whois-expiry": "Domain registration due for renewal",
+    "cors": "Access from other sites failed",
+    "port": "A service did not answer",
+}
+
+
+def word(status: Status) -> str:
+    """A status as visitors would call it."""
+    return _STATUS[status]
+
+
+def what(incident: Incident) -> str:
+    """A word of what an incident was. No text from a server: that may tell what is not the public's."""
+    return _WHAT.get(incident.alert) or _OF_HEALTH.get(incident.worst, "Problem")
 
 
 def headline(picture: Picture) -> str:
-    """`All systems operational`, `2 of 5 not operational`; never better than what is known and how fresh it is."""
-    systems, bad, unknown = picture.systems, picture.bad, picture.unknown
-    if not systems:
-        return "Nothing is watched here"
-    seen = [one for one in systems if one.since is not None]
+    """What can be said in one line where nothing is bad; never better than what is known and how fresh it is."""
+    seen = [one for one in picture.systems if one.since is not None]
+    if not picture.systems:
+        return "No systems are monitored yet"
     if not seen:
-        return "Nothing has been checked yet"
-    if bad:
-        return f"{len(bad)} of {len(systems)} not operational"
-    if len(unknown) == len(systems):
+        return "No system has been checked yet"
+    if picture.bad:
+        told = [f"{one.label} {word(one.status)}{_since(one, picture.at)}" for one in picture.bad[:NAMED]]
+        return "; ".join([*told, *more(picture)])
+    if len(picture.unknown) == len(picture.systems):
         return "Status unknown"
-    told = f"{len(unknown)} of {len(systems)} unknown, the rest operational" if unknown else "All systems operational"
-    return f"{told} when last checked" if picture.overdue or picture.offline_since else told
+    if picture.unknown:
+        told_ = f"Status of {len(picture.unknown)} of {len(picture.systems)} systems unknown"
+    else:
+        told_ = "Maintenance in progress" if picture.maintained else "All systems operational"
+    return f"{told_} when last checked" if picture.overdue or picture.offline_since else told_
 
 
-def bad_since(picture: Picture) -> datetime | None:
-    """Since when something is not as it should be: known to be bad, or unknown where nothing is known to be bad."""
-    return min((one.since for one in picture.bad or picture.unknown if one.since), default=None)
+def _since(system: System, now: datetime) -> str:
+    return f" since {moment(system.since, now)}" if system.since else ""
+
+
+def more(picture: Picture) -> list[str]:
+    """The systems that the headline does not name."""
+    return [f"{len(picture.bad) - NAMED} more"] if len(picture.bad) > NAMED else []
 
 
 def tone(picture: Picture) -> str:
@@ -45,27 +84,36 @@ def caveats(picture: Picture) -> list[tuple[str, str, datetime | None, str]]:
     """Why what is shown may be old: the point, text up to an instant, that instant, text after it."""
     found: list[tuple[str, str, datetime | None, str]] = []
     if picture.offline_since:
-        told = (
-            ". It cannot see how the systems are, so what is shown may be old; this time counts neither as up nor down."
-        )
-        found.append(("This monitor itself is offline", "since", picture.offline_since, told))
+        told = ". The status shown may be out of date; this time counts neither as up nor as down."
+        found.append(("Our monitoring is offline", "since", picture.offline_since, told))
     late, total = picture.overdue, len(picture.systems)
     if late:
-        whose = "The checks" if len(late) == total else f"The checks of {len(late)} of {total} systems"
+        whose = "Checks" if len(late) == total else f"Checks of {len(late)} of {total} systems"
         seen = min((one.seen_at for one in late if one.seen_at), default=None)
-        oldest = "; the oldest look is from" if seen else "."
-        found.append((f"{whose} are overdue.", f"What is shown may be old{oldest}", seen, "." if seen else ""))
+        oldest = "; last checked" if seen else "."
+        told = f"The status shown may be out of date{oldest}"
+        found.append((f"{whose} are overdue.", told, seen, "." if seen else ""))
     return found
 
 
+def span(begun: datetime, ended: datetime, now: datetime) -> str:
+    """`1 Dec, 20:00 to 22:00`."""
+    last = clock(ended) if same_day(begun, ended) else moment(ended, begun)
+    return f"{moment(begun, now)} to {last}"
+
+
+def running(one: Announcement, now: datetime) -> bool:
+    return one.at <= now < one.until
+
+
 def instant(at: datetime, now: datetime) -> str:
-    """`24 Nov, 06:10 UTC`, with the year where it is another one than now."""
+    """The same with the zone, for where it stands alone."""
     return f"{moment(at, now)} UTC"
 
 
 def moment(at: datetime, now: datetime) -> str:
-    """The same without the zone, for the first of two."""
-    return f"{day(at.astimezone(UTC).date(), now)}, {clock(at)}"
+    """`06:10` today, else `23 Nov, 06:10`, with the year where it is another one than now."""
+    return clock(at) if same_day(at, now) else f"{day(at.astimezone(UTC).date(), now)}, {clock(at)}"
 
 
 def clock(at: datetime) -> str:
@@ -83,9 +131,9 @@ def day(on: date, now: datetime) -> str:
     return f"{on.day} {_MONTHS[on.month - 1]}{year}"
 
 
-def lasted(span: timedelta) -> str:
+def lasted(length: timedelta) -> str:
     """`45 min`, `2 h 10 min`, `3 days 4 h`, `12 days`: no finer than checks can tell."""
-    minutes = span // timedelta(minutes=1)
+    minutes = length // timedelta(minutes=1)
     if minutes < 1:
         return "under a minute"
     hours, minutes = divmod(minutes, 60)
@@ -99,10 +147,10 @@ def duration(incident: Incident, now: datetime) -> timedelta:
     return max(timedelta(), (incident.ended_at or now) - incident.started_at)
 
 
-def iso(span: timedelta) -> str:
+def iso(length: timedelta) -> str:
     """An ISO 8601 duration for `<time datetime>`: days, hours, minutes and seconds."""
-    hours, seconds = divmod(span.seconds, 3600)
-    return f"P{span.days}DT{hours}H{seconds // 60}M{seconds % 60}S"
+    hours, seconds = divmod(length.seconds, 3600)
+    return f"P{length.days}DT{hours}H{seconds // 60}M{seconds % 60}S"
 
 
 def percent(uptime: Uptime) -> str:
@@ -124,12 +172,19 @@ def covered(uptime: Uptime) -> str:
 
 
 def of_day(one: Day, now: datetime) -> str:
-    """`3 Nov: 98.2% up`, for one bar."""
+    """`3 Nov: 98.2% up, degraded for 2 h, maintenance for 1 h, 1 deployment`, for one bar."""
     name = day(one.date, now) + (" (today)" if one.date == now.astimezone(UTC).date() else "")
-    if one.uptime.known_ms <= 0:
-        return f"{name}: not measured"
-    part = covered(one.uptime)
-    return f"{name}: {percent(one.uptime)} up{', ' + part if part else ''}"
+    parts = [f"{percent(one.uptime)} up"] if one.uptime.known_ms > 0 else ["not measured"]
+    parts += [f"down for {_of_ms(one.uptime.down_ms)}"] if one.uptime.down_ms >= 1 else []
+    parts += [f"degraded for {_of_ms(one.degraded_ms)}"] if one.degraded_ms >= 1 else []
+    parts += [f"maintenance for {_of_ms(one.maintenance_ms)}"] if one.maintenance_ms >= 1 else []
+    parts += [covered(one.uptime)] if covered(one.uptime) else []
+    parts += [f"{one.deployments} deployment{'' if one.deployments == 1 else 's'}"] if one.deployments else []
+    return f"{name}: {', '.join(parts)}"
+
+
+def _of_ms(ms: float) -> str:
+    return lasted(timedelta(milliseconds=ms))
 
 
 def of_days(days: Sequence[Day], now: datetime) -> str:
@@ -141,16 +196,17 @@ def of_days(days: Sequence[Day], now: datetime) -> str:
     parts = [f"{_days(len(measured) - len(down))} without downtime"]
     if down:
         worst = sorted(down, key=lambda one: one.uptime.up_ms / one.uptime.known_ms)[:_NAMED]
-        named = ", ".join(_of_down_day(one, now) for one in down if one in worst)
-        more = f" and {_days(len(down) - _NAMED)} with less" if len(down) > _NAMED else ""
-        parts.append(f"downtime on {named}{more}")
-    parts += [f"{_days(len(days) - len(measured))} not measured"] if len(measured) < len(days) else []
+        named = ", ".join(f"{day(one.date, now)} ({percent(one.uptime)} up)" for one in down if one in worst)
+        others = f" and {_days(len(down) - _NAMED)} with less" if len(down) > _NAMED else ""
+        parts.append(f"downtime on {named}{others}")
+    for name, count in (
+        ("degraded at times", sum(1 for one in days if one.degraded_ms >= 1)),
+        ("with maintenance", sum(1 for one in days if one.maintenance_ms >= 1)),
+        ("not measured", len(days) - len(measured)),
+    ):
+        parts += [f"{_days(count)} {name}"] if count else []
     first, last = day(days[0].date, now), day(days[-1].date, now)
     return f"Uptime by day, {first} to {last}: {'; '.join(parts)}."
-
-
-def _of_down_day(one: Day, now: datetime) -> str:
-    return f"{day(one.date, now)} ({percent(one.uptime)} up)"
 
 
 def _days(count: int) -> str:
@@ -173,7 +229,9 @@ def ms(value: float) -> str:
 
 
 def status(system: System) -> str:
-    """`Operational`; `Unknown (was operational)`."""
-    word = system.status.value.capitalize()
+    """`Operational`; `Unknown (last known: operational)`; `Under maintenance`."""
+    if system.maintenance_until:
+        return "Under maintenance"
     was = system.last_known
-    return f"{word} (last known: {was.value})" if system.status is UNKNOWN and was else word
+    told = word(system.status).capitalize()
+    return f"{told} (last known: {word(was)})" if system.status is UNKNOWN and was else told

@@ -15,15 +15,16 @@ from page_demo import NOW
 
 from pom_cli import store
 from pom_cli.config import Config
-from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Condition, Status
+from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Condition, Silence, Status
 from pom_cli.report import overview
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import migrations, results, timeline
+from pom_cli.store import deployments, migrations, results, silences, timeline
+from pom_cli.store.deployments import Deployment
 from pom_cli.times import to_ms
 from pom_cli.web.page import data as page_data
 from pom_cli.web.page import html as page
-from pom_cli.web.page.data import without_echoes
-from pom_cli.web.page.model import Incident, Picture, System
+from pom_cli.web.page.data import Picture, System
+from pom_cli.web.page.incidents import MOST_INCIDENTS, Incident, without_echoes
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 DAY_H = 24
@@ -79,7 +80,7 @@ class TestSystems:
             assert one.since and f"{one.since:%Y-%m-%dT%H:%M:%SZ}" == told[name]["since"]
             assert one.median_ms == told[name]["latency"]["median_ms"]
             windows = told[name]["uptime"].values()
-            for (_, uptime), window in zip(one.uptime, windows, strict=bool(one.uptime)):
+            for (_, uptime), window in zip(one.uptime[:3], windows, strict=bool(one.uptime)):
                 assert window["percent"] == pytest.approx(100 * uptime.up_ms / uptime.known_ms, abs=0.001)
                 assert window["coverage"] == pytest.approx(uptime.coverage, abs=0.0001)
 
@@ -91,8 +92,8 @@ class TestSystems:
                 assert one.days == ()
                 continue
             hours = timeline.hours(db, *series[name], NOW - timedelta(days=31), NOW)
-            assert [day.date for day in one.days] == [(NOW - timedelta(days=n)).date() for n in range(29, -1, -1)]
-            for day in one.days:
+            assert [day.date for day in one.days] == [(NOW - timedelta(days=n)).date() for n in range(89, -1, -1)]
+            for day in one.days[-31:]:
                 first = to_ms(NOW) // 3_600_000 - NOW.hour - (NOW.date() - day.date).days * DAY_H
                 own = [hours[hour] for hour in range(first, first + DAY_H) if hour in hours]
                 assert day.uptime.known_ms == pytest.approx(sum(span.known_ms for span in own), abs=2)
@@ -105,9 +106,9 @@ class TestSystems:
         }
         assert down == {2: 30, 24: 92}  # minutes, by the day of the month
         cdn = found["media-cdn"].days
-        assert [one.uptime.known_ms > 0 for one in cdn] == [False] * 17 + [True] * 13
+        assert [one.uptime.known_ms > 0 for one in cdn] == [False] * 77 + [True] * 13
         assert found["storefront"].days[-1].uptime.length_ms == 7.7 * 3_600_000
-        assert found["api"].days[0].uptime.coverage == 1
+        assert found["api"].days[-30].uptime.coverage == 1
 
     def test_a_target_without_health_is_there_without_uptime(self, db: sqlite3.Connection, demo: Config) -> None:
         mail = systems(page_data.picture(db, demo, NOW))["mail"]
@@ -146,7 +147,31 @@ class TestSystems:
         assert {one.status for one in found.systems} == {UNKNOWN}
         assert (found.bad, found.incidents, found.offline_since) == ((), (), None)
         assert len(found.overdue) == len(demo.targets)
-        assert "Nothing has been checked yet" in page.html(found)
+        assert "No system has been checked yet" in page.html(found)
+
+    def test_a_day_keeps_its_totals_when_its_hours_are_gone(self, db: sqlite3.Connection, demo: Config) -> None:
+        before = systems(page_data.picture(db, demo, NOW))["documentation"].days
+        db.execute("DELETE FROM hours")
+        assert systems(page_data.picture(db, demo, NOW))["documentation"].days == before
+        assert sum(one.degraded_ms for one in before) > 30 * 3_600_000
+
+    def test_a_silence_of_the_whole_target_is_maintenance_and_one_of_a_kind_is_none(
+        self, db: sqlite3.Connection, demo: Config
+    ) -> None:
+        until = NOW + 2 * HOUR
+        silences.merge(db, [Silence("a", "storefront", "", NOW - HOUR, until), Silence("b", "api", "tls", NOW, until)])
+        found = systems(page_data.picture(db, demo, NOW))
+        assert {name for name, one in found.items() if one.maintenance_until} == {"storefront"}
+        assert found["storefront"].maintenance_until == until
+        assert [one.name for one in page_data.picture(db, demo, NOW).bad] == ["documentation"]
+        silences.merge(db, [Silence("c", "*", "health", NOW - HOUR, until)])
+        assert len(page_data.picture(db, demo, NOW).maintained) == len(demo.targets)
+
+    def test_deployments_are_counted_on_their_days(self, db: sqlite3.Connection, demo: Config) -> None:
+        ones = [Deployment(str(n), "api", NOW - n * 20 * HOUR) for n in range(3)]
+        deployments.merge(db, ones)
+        assert [one.deployments for one in systems(page_data.picture(db, demo, NOW))["api"].days[-3:]] == [1, 1, 1]
+        assert not any(one.deployments for one in systems(page_data.picture(db, demo, NOW))["storefront"].days)
 
 
 class TestFreshness:
@@ -208,7 +233,7 @@ class TestIncidents:
             trouble(db, "api", "health", ERROR, number * 30 * MINUTE, 5 * MINUTE)
         found = page_data.picture(db, demo, NOW)
         assert found.more
-        assert len(found.incidents) <= page_data.MOST_INCIDENTS + 3
+        assert len(found.incidents) <= MOST_INCIDENTS + 3
         assert {one.target for one in found.incidents if one.ended_at is None} == {
             "media-cdn",
             "storefront",
@@ -231,8 +256,10 @@ class TestIncidents:
         self, worst: Status, after: timedelta, lasted: timedelta | None, told: bool
     ) -> None:
         begun = NOW - 9 * HOUR
-        first = Incident("api", ERROR, begun, begun + 2 * HOUR)
-        second = Incident("api", worst, begun + after, None if lasted is None else begun + after + lasted)
+        first = Incident(1, "api", "The API", "health", ERROR, begun, begun + 2 * HOUR)
+        second = Incident(
+            2, "api", "The API", "route", worst, begun + after, None if lasted is None else begun + after + lasted
+        )
         assert without_echoes([second, first]) == ([second, first] if told else [first])
         other = replace(second, target="shop")
         assert without_echoes([other, first]) == [other, first]

@@ -50,14 +50,15 @@ def contrast(one: str, other: str) -> float:
 class TestContrast:
     BACKS = ("ground", "card", "ok-wash", "bad-wash", "dim-wash")
     TEXT = tuple((text, "card") for text in ("ok", "warn", "bad", "dim"))
-    DRAWN = (("bar", "card"), ("bad", "card"), ("dim", "card"), ("link", "card"), ("sign", "ok"), ("sign", "warn"),
+    DRAWN = (("bar", "card"), ("amber", "card"),
+             ("bad", "card"), ("dim", "card"), ("link", "card"), ("sign", "ok"), ("sign", "warn"),
              ("sign", "bad"), ("sign", "dim"), ("ok", "ok-wash"), ("bad", "bad-wash"), ("dim", "dim-wash"),
              ("bar", "ground"), ("dim", "ground"))  # fmt: skip
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     def test_text_and_drawings_can_be_told_from_what_is_behind_them(self, scheme: str) -> None:
         found = colours(scheme)
-        assert len(found) == 16
+        assert len(found) == 17
         pairs = [(text, back) for text in ("text", "soft", "link") for back in self.BACKS]
         low = [pair for pair in (*pairs, *self.TEXT) if contrast(found[pair[0]], found[pair[1]]) < 4.5]
         low += [pair for pair in self.DRAWN if contrast(found[pair[0]], found[pair[1]]) < 3]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from page_pictures import DAY_MS, NOW, days
 
 from pom_cli.web.page import words as page_words
-from pom_cli.web.page.model import Uptime
+from pom_cli.web.page.data import Uptime
 
 floats = st.floats(0, DAY_MS)
 
@@ -56,8 +56,8 @@ class TestWords:
 
 
 def test_of_many_days_with_downtime_the_worst_are_named() -> None:
-    told = page_words.of_days(days(*((number, 0.01 * (number + 1)) for number in range(12))), NOW)
+    told = page_words.of_days(days(*((60 + number, 0.01 * (number + 1)) for number in range(12))), NOW)
     assert told.startswith(
-        "Uptime by day, 26 Oct to 24 Nov: 18 days without downtime; downtime on 28 Oct (97% up), 29 Oct"
+        "Uptime by day, 27 Aug to 24 Nov: 78 days without downtime; downtime on 28 Oct (97% up), 29 Oct"
     )
     assert told.endswith("6 Nov (88% up) and 2 days with less.")
