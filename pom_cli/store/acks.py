@@ -37,7 +37,7 @@ def of_incident(db: sqlite3.Connection, incident: int) -> Ack | None:
 
 
 def load(db: sqlite3.Connection) -> dict[tuple[str, str], Ack]:
-    """The acks in force, by (target, kind of alert)."""
+    """The active acks, by (target, kind of alert)."""
     return {(one.target, one.alert): one for one in _of_open_alerts(db) if not one.lifted}
 
 
@@ -64,8 +64,8 @@ def _ack(row: Sequence[Any]) -> Ack:
 def merge(db: sqlite3.Connection, rows: Iterable[Ack]) -> list[Ack]:
     """Take these acks over, at most MOST: those of alerts that are open here. Returns the ones that changed something.
 
-    One of a peer that is known can only be lifted, and an older one replaces nothing: so two instances agree, whoever
-    asks first. A peer cannot ack its own absence.
+    One of a peer that is known can only be lifted, and an older one replaces nothing: so two instances agree in
+    whatever order they ask. A peer cannot ack its own absence.
     """
     changed = []
     for one, _ in zip(rows, range(MOST), strict=False):
@@ -85,5 +85,5 @@ def merge(db: sqlite3.Connection, rows: Iterable[Ack]) -> list[Ack]:
 
 
 def end(db: sqlite3.Connection, target: str, alert: str) -> None:
-    """Lift the ack of this alert, whoever gave it."""
+    """Lift the ack of this alert, wherever it was given."""
     db.execute("UPDATE acks SET lifted = 1 WHERE target = ? AND alert = ?", (target, alert))

@@ -1,4 +1,4 @@
-"""Deployments: which release went to which target, when and by whom. Own ones, and those taken over from peers."""
+"""Deployments: which release went to which target, when, and who recorded it. Own ones and those of peers."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence

@@ -82,6 +82,7 @@ def _targets(targets: list[dict[str, Any]]) -> Iterator[Family]:
     for name, told, value in (
         ("pom_target_since_timestamp_seconds", "Since when it has this status.", lambda one: _instant(one["since"])),
         ("pom_target_incident", "Does an incident last.", lambda one: one["incident"] is not None),
+        ("pom_target_deployed_timestamp_seconds", "Its newest deployment.", lambda one: _deployed(one["deployed"])),
         ("pom_target_latency_median_seconds", "Of the last 24 hours.", lambda one: _s(one["latency"]["median_ms"])),
         ("pom_target_latency_p95_seconds", "Of the last 24 hours.", lambda one: _s(one["latency"]["p95_ms"])),
         ("pom_target_latency_baseline_seconds", "The usual one.", lambda one: _s(one["latency"]["baseline_ms"])),
@@ -184,6 +185,10 @@ def _instant(text: Any) -> float | None:
     except ValueError:
         return None
     return instant.timestamp() if instant and instant.tzinfo else None
+
+
+def _deployed(one: Mapping[str, Any] | None) -> float | None:
+    return _instant(one["at"]) if one else None
 
 
 def _s(ms: float | None) -> float | None:

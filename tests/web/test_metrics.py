@@ -131,6 +131,7 @@ def test_names_stand(tmp_path: Path) -> None:
         "pom_target_status",
         "pom_target_since_timestamp_seconds",
         "pom_target_incident",
+        "pom_target_deployed_timestamp_seconds",
         "pom_target_latency_median_seconds",
         "pom_target_latency_p95_seconds",
         "pom_target_latency_baseline_seconds",
@@ -171,7 +172,8 @@ def with_checks(*checks: dict[str, Any]) -> dict[str, Any]:
         "undelivered": 0,
         "alerts": [],
         "targets": [
-            {"name": "shop", "status": "operational", "since": None, "incident": None, "checks": list(checks),
+            {"name": "shop", "status": "operational", "since": None, "incident": None, "deployed": None,
+             "checks": list(checks),
              "uptime": uptime, "latency": latency}
         ],
     }  # fmt: skip

@@ -88,7 +88,7 @@ class Picture:
     title: str = ""
     home: str = ""
     contact: str = ""
-    announcements: tuple[Announcement, ...] = ()  # those that are not over, the nearest first
+    announcements: tuple[Announcement, ...] = ()  # current and future ones, the nearest first
 
     @property
     def bad(self) -> tuple[System, ...]:
@@ -180,7 +180,7 @@ def _standing(
 
 
 def _quiet(db: sqlite3.Connection, config: Config, now: datetime) -> list[Silence]:
-    """The silences in force that are maintenance of a whole target: one of a single kind is none, but for health."""
+    """The active silences of whole targets, or of their health: only these are maintenance for visitors."""
     windows = filter(None, (window.opened(now) for window in config.silences))
     return [one for one in [*silence_rows.load(db, now), *windows] if one.kind in ("", "health") and one.covers(now)]
 

@@ -14,7 +14,7 @@ from pom_cli.store.alerts import Alert
 
 MOST_INCIDENTS = 50  # on the page; what lasts is always there
 _LISTED = timedelta(days=30)  # how far back
-_READ_AT_MOST = 200  # of them, before those that tell of the same trouble are one
+_READ_AT_MOST = 200  # of them, before those of the same trouble are merged
 _SLACK = timedelta(minutes=10)  # kinds are checked at different minutes: so one trouble begins and ends for them
 _FAR = datetime.max.replace(tzinfo=UTC)  # when ends what lasts
 # What PoM could not learn, what its peers suffer, and what concerns the operators alone.

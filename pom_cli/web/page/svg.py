@@ -1,6 +1,6 @@
 """The status page's drawings as inline SVG: a mark for each status, bars of days, a line of latencies, a badge. Pure.
 
-Nothing is told by colour alone: marks differ in shape, downtime stands at the foot of its bar, and each chart says in
+Nothing depends on colour alone: marks differ in shape, downtime stands at the foot of its bar, and each chart says in
 words what it shows. Colours come from the page's style sheet, by class.
 """
 
@@ -62,7 +62,7 @@ def tone_mark(tone: str) -> str:
     return mark(_BY_TONE[tone])
 
 
-WRENCH = (  # maintenance: it has a mark of its own, and is no status
+WRENCH = (  # the mark of maintenance, which is no status
     '<svg class="mark maintenance" viewBox="0 0 16 16" aria-hidden="true" focusable="false">'
     '<circle cx="8" cy="8" r="7.5"/><path class="sign" d="M5 11l4-4M9 7a2.2 2.2 0 0 0 2.8-2.8L10.4 5.6 9.2 4.4z"/>'
     "</svg>"
@@ -169,7 +169,7 @@ def _n(value: float) -> str:
 
 
 def badge(label: str, told: str, tone: str) -> str:
-    """A badge of its own, for other pages: a name and a word, in a picture that needs nothing else."""
+    """A badge for other pages: a name and a word, in a picture that needs nothing else."""
     left, right = (round(_LETTER * len(text) + 14) for text in (label, told))
     name = escape(f"{label}: {told}")
     return (
