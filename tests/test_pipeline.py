@@ -18,9 +18,10 @@ from postmark_server import PostmarkServer
 from scene import START, Scene
 from web_server import WebServer, answer
 
+from pom_cli import store
 from pom_cli.messages.wording import when
 from pom_cli.model import Silence
-from pom_cli.store import silences
+from pom_cli.store import deployments, silences
 from pom_cli.store.spare import Database
 
 OPS = "ops@example.com"
@@ -490,3 +491,16 @@ def test_latency_drift_is_an_alert_of_its_own(tmp_path: Path, web: WebServer, po
     web.on("/", [0.01, *answer(200)])
     notices = [notice for _ in range(6) for notice in scene.run().notices]
     assert [(notice.alert, notice.reason) for notice in notices] == [("latency-drift", "recovered")]
+
+
+def test_a_notice_knows_what_was_deployed_in_the_day_before(tmp_path: Path) -> None:
+    with WebServer() as web:
+        web.on("/", answer(500))
+        scene = Scene(
+            tmp_path, f'[offline]\nwitnesses = []\n[targets.shop]\nurl = "{web.url()}"\nhealth.attempts = 1\n'
+        )
+        db = store.open_(scene.path)
+        deployments.merge(db, [deployments.Deployment("a", "shop", scene.now, "1.8.2", "hotfix", "ada")])
+        db.close()
+        (notice,) = scene.run().notices
+    assert notice.facts["deployed"] == {"at": START, "rev": "1.8.2", "by": "ada", "note": "hotfix"}

@@ -157,6 +157,6 @@ def _facts(
         "last_good": good,
         "views": list(view.lines) if view else [],
         "network": known.network.proof,
-        "deployed": deployments.recent(db, first.target, now),
+        "deployed": deployments.fact(db, first.target, now),
         "outages": alert_rows.begun_since(db, first.target, alert, now - _HOUR) if alert == "health" else 0,
     }

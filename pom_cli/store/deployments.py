@@ -63,6 +63,12 @@ def recent(db: sqlite3.Connection, target: str, now: datetime) -> Deployment | N
     return before(since(db, now - RECENT, now), target, now + _AHEAD)
 
 
+def fact(db: sqlite3.Connection, target: str, now: datetime) -> dict[str, Any] | None:
+    """The same as a fact of a notice, for the message."""
+    one = recent(db, target, now)
+    return None if one is None else {"at": one.at, "rev": one.rev, "by": one.who, "note": one.note}
+
+
 def own(db: sqlite3.Connection, now: datetime) -> list[Deployment]:
     """Those recorded here in the last week, for the peers: newest first, at most MOST."""
     found = since(db, now - timedelta(days=7), now)

@@ -41,6 +41,8 @@ def test_only_one_of_the_day_before_explains_an_outage(db: sqlite3.Connection) -
     assert deployments.recent(db, "shop", NOW) is None
     deployments.merge(db, ones)
     assert deployments.recent(db, "shop", NOW) == ones[3]
+    assert deployments.fact(db, "shop", NOW) == {"at": ones[3].at, "rev": "", "by": "", "note": ""}
+    assert deployments.fact(db, "gone", NOW) is None
 
 
 def test_a_known_one_never_changes_and_texts_are_short(db: sqlite3.Connection) -> None:
