@@ -165,6 +165,19 @@ class WebServer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def insisting(takes: Callable[[bytes], bool]) -> list[Step]:
+    """A greeting that refuses TLS by the alert no_application_protocol (RFC 7301, section 3.2), unless the ClientHello
+    is one that it takes."""
+
+    def step(sock: socket.socket) -> None:
+        if not takes(sock.recv(65536, socket.MSG_PEEK)):
+            sock.recv(65536)
+            sock.sendall(b"\x15\x03\x03\x00\x02\x02\x78")
+            raise OSError("refused")
+
+    return [step]
+
+
 def answer(
     status: int = 200,
     body: bytes | str = b"",

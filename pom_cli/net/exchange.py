@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_HEAD = 1 << 18  # all interim answers and headers together
 DEFAULT_PORTS = {"http": 80, "https": 443}
+NO_PROTOCOL = "no application protocol"
+ONLY_HTTP2 = Fault("tls", "it speaks only HTTP/2, which this monitor does not", "ours")
 PLAIN = re.compile(r"[!-~]+")  # what a request line may carry unencoded
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, section 5.6.2
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # RFC 9110, section 5.5
@@ -102,11 +104,24 @@ def open_connection(
         try:
             sock = start_tls(sock, origin.host, context, deadline)
         except NoAnswer as error:
+            fault = ONLY_HTTP2 if _insists_on_http2(error.fault, origin, at, deadline) else error.fault
             name = f"[{origin.host}]" if ":" in origin.host else origin.host.removesuffix(".")
-            raise NoAnswer(replace(error.fault, address=link.address, at=f"{name}:{origin.port}")) from error
+            raise NoAnswer(replace(fault, address=link.address, at=f"{name}:{origin.port}")) from error
         tls_ms = since_ms(start)
     stream = Stream(sock, deadline)
     return Connection(origin, sock, stream, link.address, link.dns_ms, link.connect_ms, tls_ms, link.others)
+
+
+def _insists_on_http2(fault: Fault, origin: Origin, at: tuple[str, int] | None, deadline: Deadline) -> bool:
+    """Whether a server that refused http/1.1 by ALPN (RFC 7301, section 3.2) takes HTTP/2."""
+    if NO_PROTOCOL not in fault.reason:
+        return False
+    try:
+        sock = connect(*(at or (origin.host, origin.port)), deadline).sock
+        with closing(start_tls(sock, origin.host, tls_context(False, None, None, ("h2",)), deadline)) as again:
+            return again.selected_alpn_protocol() == "h2"
+    except (NoAnswer, TimeoutError):
+        return False
 
 
 def exchange(

@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+OP_LEGACY_SERVER_CONNECT = 0x4  # of OpenSSL's ssl.h; named by Python's ssl from 3.12 on
+
+
 @dataclass(frozen=True)
 class Link:
     """A connected socket, the address that it reached, and how long that took alone, in milliseconds."""
@@ -112,26 +115,39 @@ def connect(host: str, port: int, deadline: Deadline) -> Link:
     return Link(won.sock, won.address.ip, dns_ms, won.took_ms, won.others)
 
 
-def tls_context(verify: bool, ca_file: str | None, identity: tuple[str, str] | None = None) -> "ssl.SSLContext":
+def tls_context(
+    verify: bool,
+    ca_file: str | None,
+    identity: tuple[str, str] | None = None,
+    protocols: tuple[str, ...] = ("http/1.1",),
+) -> "ssl.SSLContext":
     """The one context of this process for these settings: loading the roots costs more than a handshake.
 
-    `ca_file` is trusted beside the system's roots; `identity` is the files of a client certificate and its key. Raises
-    NoAnswer where one of them cannot be read.
+    `ca_file` is trusted beside the system's roots; `identity` is the files of a client certificate and its key;
+    `protocols` are offered by ALPN. Raises NoAnswer where a file cannot be read.
+
+    It is for looking, and offers what browsers and curl still do, CBC with SHA-1 and servers without RFC 5746 included:
+    nothing that must stay secret from somebody between goes out over it by PoM's own choice.
     """
     with _LOADING:  # many threads ask at once, and each would load it
-        return _tls_context(verify, ca_file, identity)
+        return _tls_context(verify, ca_file, identity, protocols)
 
 
 _LOADING = threading.Lock()
 
 
 @functools.cache
-def _tls_context(verify: bool, ca_file: str | None, identity: tuple[str, str] | None) -> "ssl.SSLContext":
+def _tls_context(
+    verify: bool, ca_file: str | None, identity: tuple[str, str] | None, protocols: tuple[str, ...]
+) -> "ssl.SSLContext":
     import encodings.idna  # noqa: F401 - the handshake would load it, and the first one of a run would look slow
     import ssl
 
     context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    context.set_ciphers("DEFAULT")  # OpenSSL's, as in curl: Python's leaves out ECDHE-RSA-AES128-SHA
+    context.options |= OP_LEGACY_SERVER_CONNECT
     # The same whatever Python's version: what `ca_file` holds is trusted, be it a root or not, as a browser's own store
     # is; and a form that RFC 5280 asks for and no browser does is no fault (3.13 asks for it).
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

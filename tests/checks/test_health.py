@@ -9,7 +9,22 @@ from typing import Any
 import pytest
 from addresses import dead_port, names
 from certificates import Issued, authority, issue
-from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, bomb, drip, endless, head, json, redirect, zipped
+from web_server import (
+    CLOSE,
+    HANG,
+    RESET,
+    Script,
+    WebServer,
+    answer,
+    bomb,
+    drip,
+    endless,
+    head,
+    insisting,
+    json,
+    redirect,
+    zipped,
+)
 
 from pom_cli import checks
 from pom_cli.checks import Site, health
@@ -385,6 +400,23 @@ def test_a_site_that_asks_for_patience_is_left_in_peace(server: WebServer) -> No
     assert told(finding) == (UNKNOWN, "429 Too Many Requests: it asks for patience")
     assert finding.verdicts["health"].status is UNKNOWN
     assert len(server.requests) == 1
+
+
+class TestHttp2Alone:
+    def test_a_server_of_http_2_alone_is_not_blamed(self) -> None:
+        with WebServer(
+            tls=issue(None),
+            greeting=insisting(lambda hello: b"\x02h2" in hello),
+            adjust=lambda context: context.set_alpn_protocols(["h2"]),
+        ) as server:
+            finding = check(server, answer(200), verify=False)
+        assert told(finding) == (UNKNOWN, "it speaks only HTTP/2, which this monitor does not")
+
+    def test_a_server_that_takes_neither_is(self) -> None:
+        with WebServer(tls=issue(None), greeting=insisting(lambda hello: False)) as server:
+            finding = check(server, answer(200), verify=False)
+        assert finding.status is UNREACHABLE
+        assert "no application protocol" in finding.summary
 
 
 class TestSeveralAddresses:

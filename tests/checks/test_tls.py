@@ -42,6 +42,7 @@ class TestGoodCertificates:
             "verified": True,
             "address": "127.0.0.1",
             "protocol": "TLSv1.3",
+            "cipher": "TLS_AES_256_GCM_SHA384",
             "expires_at": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "days_left": 63,
             "chain_expires_at": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -5,7 +5,7 @@ import pytest
 
 from pom_cli.model import ERROR, UNKNOWN, UNREACHABLE
 from pom_cli.net.deadline import Deadline
-from pom_cli.net.faults import Fault, NoAnswer, fault_of
+from pom_cli.net.faults import Fault, NoAnswer, fault_of, without_source
 
 DEADLINE = Deadline.after(5)
 
@@ -49,3 +49,15 @@ def test_a_certificates_odd_fault_is_told_in_openssls_words() -> None:
 
 def test_the_exception_tells_reason_and_phase() -> None:
     assert str(NoAnswer(Fault("connect", "connection refused"))) == "connection refused (connect)"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("[SSL] internal error (_ssl.c:1006)", "internal error"),
+        ("[X509: KEY_VALUES_MISMATCH] key values mismatch (_ssl.c:3900)", "key values mismatch"),
+        ("certificate verify failed", "certificate verify failed"),
+    ],
+)
+def test_openssl_s_words_stand_without_its_source_lines(told: str, shown: str) -> None:
+    assert without_source(told) == shown

@@ -318,6 +318,6 @@ def test_so_are_a_hundred_thousand(
 
 def test_http_client_is_not_loaded() -> None:
     """It brings the whole of `email`, for a parser that is not used."""
-    code = "import sys, pom_cli.probe.http, pom_cli.probe.lanes; print({'http.client', 'email'} & set(sys.modules))"
+    code = "import sys, pom_cli.net.http, pom_cli.net.lanes; print({'http.client', 'email'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout == "set()\n"

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,6 +14,12 @@ T = TypeVar("T")
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DER = 2  # _ssl.ENCODING_DER
+# How the SubjectPublicKeyInfo of such a key begins (RFC 8410, section 4; RFC 5480, section 2.1.1).
+_REFUSED = {
+    "Ed25519": bytes.fromhex("302a300506032b6570032100"),
+    "Ed448": bytes.fromhex("3043300506032b6571033a00"),
+    "P-521": bytes.fromhex("30819b301006072a8648ce3d020106052b8104002303818600"),
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,7 @@ class Certificate:
     names: tuple[str, ...] = ()  # the DNS names and IP addresses of its SAN
     serial: str = ""
     fetchable: bool = False  # it tells where its issuer's certificate can be fetched (RFC 5280, 4.2.2.1)
+    refused_key: str = ""  # the sort of its key, where Chromium offers no signature with it
 
     @property
     def self_issued(self) -> bool:
@@ -53,9 +61,10 @@ def read(presented: Any) -> Certificate:
     der = presented.public_bytes(_DER)
     fingerprint = hashlib.sha256(der).hexdigest()
     try:
-        return from_openssl(fingerprint, presented.get_info())
+        found = from_openssl(fingerprint, presented.get_info())
     except (OSError, ValueError):  # a name in it is not the text that it says to be; ssl.SSLError is an OSError
-        return from_der(fingerprint, der)
+        found = from_der(fingerprint, der)
+    return replace(found, refused_key=next((name for name, begin in _REFUSED.items() if begin in der), ""))
 
 
 def from_openssl(fingerprint: str, info: Mapping[str, Any]) -> Certificate:

@@ -38,6 +38,9 @@ def failure(seen: Handshake, now: datetime) -> Failure:
     if seen.fault is None:
         begins = seen.chain[0].not_before if seen.chain else None
         early = not seen.verified and begins is not None and begins > now
+        key = seen.chain[0].refused_key if seen.verified and seen.chain else ""
+        if key:
+            return _error("key refused", f"Chromium does not accept {key} keys")
         return _error("not yet valid", _since(seen.chain[:1])) if early else FINE
     if seen.fault.blame == "ours":
         return Failure(seen.fault.status, seen.fault.reason, seen.fault.reason)

@@ -1,6 +1,7 @@
 """Pure: what one host's addresses showed → one Finding. What a single handshake is worth is judged elsewhere."""
 
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from pom_cli.text import clean, listed
 from pom_cli.times import utc
 
 _NAMES = 20  # of a certificate, in a detail
+_MODERN = re.compile("GCM|CHACHA20|CCM")  # authenticated encryption: what RFC 9325, section 4.2, recommends
 _WELL = "the handshake succeeds"
 
 
@@ -131,6 +133,8 @@ def _notes(rulings: Sequence[Ruling], history: Mapping[str, Any]) -> list[str]:
     """What is worth a word and no alert."""
     shown = _fingerprints(rulings)
     notes = [f"{len(shown)} different certificates on {len(rulings)} addresses"] if len(shown) > 1 else []
+    old = sorted({one.seen.cipher for one in rulings if one.seen.cipher and not _MODERN.search(one.seen.cipher)})
+    notes += [f"outdated cipher {cipher}" for cipher in old]
     return notes + (["renewed"] if "renewed_from" in history else [])
 
 
@@ -165,6 +169,7 @@ def _detail(lead: Ruling, rulings: Iterable[Ruling], now: datetime) -> dict[str,
         "verified": shown.verified,
         "protocol": shown.protocol or None,
         "certificate": lead.reason if seen.fault and seen.fault.blame == "certificate" else None,
+        "cipher": shown.cipher or None,
     }
     if shown.leaf:
         ends, first = shown.leaf.not_after, earliest(shown.chain)

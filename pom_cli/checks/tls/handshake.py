@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ssl
 
 MOST_ADDRESSES = 4  # of one name
+_BROWSERS = ("h2", "http/1.1")  # what browsers offer by ALPN; here it is the certificate alone that is wanted
 _CAME_BACK = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED)
 
 
@@ -62,17 +63,30 @@ def chosen(found: list[Address], most: int = MOST_ADDRESSES) -> list[Address]:
     return [one for _, _, one in sorted(ranked, key=lambda item: item[:2])][:most]
 
 
-def shake(address: Address, host: str, verify: bool, ca_file: str | None, deadline: Deadline) -> Handshake:
+def shake(
+    address: Address,
+    host: str,
+    verify: bool,
+    ca_file: str | None,
+    deadline: Deadline,
+    protocols: tuple[str, ...] = _BROWSERS,
+) -> Handshake:
     """A browser's handshake; where that fails within TLS, another one that only reads what is shown."""
     try:
-        context = net.tls_context(verify, ca_file)  # first, or the first host of a run would look slow
+        context = net.tls_context(verify, ca_file, None, protocols)  # first, or a run's first host would look slow
         start = time.monotonic()
         with closing(_open(host, address, context, deadline)) as sock:
             took_ms = since_ms(start)
-            chain, protocol = shown(sock, verify), sock.version() or ""
-            return Handshake(address.ip, protocol=protocol, chain=chain, verified=verify, took_ms=took_ms)
+            chain, protocol, cipher = shown(sock, verify), sock.version() or "", (sock.cipher() or [""])[0]
+            return Handshake(
+                address.ip, protocol=protocol, cipher=cipher, chain=chain, verified=verify, took_ms=took_ms
+            )
     except NoAnswer as error:
         failed = _failure(address, error)
+    if (
+        protocols and "NO_APPLICATION_PROTOCOL" in failed.said
+    ):  # no web server: others may insist on a name of their own
+        return shake(address, host, verify, ca_file, deadline, ())
     return _with_what_is_shown(failed, address, host, deadline) if failed.connected else failed
 
 
@@ -142,5 +156,5 @@ def lenient() -> "ssl.SSLContext":
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")  # none of those that do without a certificate
-    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
+    context.options |= net.OP_LEGACY_SERVER_CONNECT
     return context

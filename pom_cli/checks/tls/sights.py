@@ -17,6 +17,7 @@ class Handshake:
     hung: bool = False  # the deadline came
     silent: bool = False  # nothing came back, not even a refusal, or there is no way to it
     protocol: str = ""
+    cipher: str = ""  # OpenSSL's name
     chain: tuple[Certificate, ...] = ()  # the leaf first
     verified: bool = False
     took_ms: float | None = None

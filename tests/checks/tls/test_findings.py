@@ -44,6 +44,24 @@ def test_a_good_host_tells_its_time_too() -> None:
     assert (one.status, one.summary, one.latency_ms) == (OPERATIONAL, "valid, 63 days left, CA", 12)
 
 
+def test_an_outdated_cipher_is_worth_a_word_and_no_alert() -> None:
+    one = found(replace(good(), protocol="TLSv1.2", cipher="ECDHE-RSA-AES128-SHA"))
+    assert (one.status, one.summary) == (
+        OPERATIONAL,
+        "valid, 63 days left, CA; outdated cipher ECDHE-RSA-AES128-SHA",
+    )
+    assert one.detail["cipher"] == "ECDHE-RSA-AES128-SHA"
+    assert "outdated" not in found(replace(good(), cipher="TLS_AES_256_GCM_SHA384")).summary
+
+
+def test_a_key_that_browsers_refuse_is_an_error_where_trust_matters() -> None:
+    refused = replace(good(), chain=(replace(CERTIFICATE, refused_key="Ed25519"),))
+    one = found(refused)
+    assert (one.status, one.summary) == (ERROR, "key refused: Chromium does not accept Ed25519 keys")
+    assert one.verdicts["tls-failed"].status is ERROR
+    assert found(replace(refused, verified=False)).status is OPERATIONAL
+
+
 class TestAddressesThatDoNotCount:
     @pytest.mark.parametrize(
         "other",

@@ -1,12 +1,15 @@
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from certificates import authority, issue
-from web_server import CLOSE, HANG, WebServer
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from web_server import CLOSE, HANG, WebServer, insisting
 
 from pom_cli.checks.tls import handshake
 from pom_cli.checks.tls.handshake import MOST_ADDRESSES, chosen, lenient, see, shake
@@ -47,6 +50,46 @@ def at(server: WebServer) -> Address:
     return Address(socket.AF_INET, (server.host, server.port))
 
 
+def old(context: ssl.SSLContext) -> None:
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-RSA-AES128-SHA")
+
+
+class TestWhatClientsStillOffer:
+    """The right values are those of curl 8 and Chromium, which work with these servers."""
+
+    def test_cbc_with_sha_1_succeeds_and_is_noted(self) -> None:
+        with WebServer(tls=issue(None, key=rsa.generate_private_key(65537, 2048)), adjust=old) as server:
+            seen = shake(at(server), "localhost", False, None, Deadline.after(10))
+        assert (seen.fault, seen.protocol, seen.cipher) == (None, "TLSv1.2", "ECDHE-RSA-AES128-SHA")
+
+    @pytest.mark.parametrize(
+        "takes", [lambda hello: b"\x02h2" in hello, lambda hello: b"http/1.1" not in hello], ids=["h2", "mail"]
+    )
+    def test_a_strict_alpn_hides_no_certificate(self, takes: Callable[[bytes], bool]) -> None:
+        with WebServer(tls=issue(None), greeting=insisting(takes)) as server:
+            seen = shake(at(server), "localhost", False, None, Deadline.after(10))
+        assert (seen.fault, len(seen.chain)) == (None, 1)
+
+    @pytest.mark.parametrize(
+        ("key", "refused"),
+        [
+            (ec.generate_private_key(ec.SECP256R1()), ""),
+            (ec.generate_private_key(ec.SECP384R1()), ""),
+            (ec.generate_private_key(ec.SECP521R1()), "P-521"),
+            (ed25519.Ed25519PrivateKey.generate(), "Ed25519"),
+            (ed448.Ed448PrivateKey.generate(), "Ed448"),
+            (rsa.generate_private_key(65537, 2048), ""),
+        ],
+        ids=["P-256", "P-384", "P-521", "Ed25519", "Ed448", "RSA"],
+    )
+    def test_a_key_that_browsers_refuse_is_known(self, key: Any, refused: str) -> None:
+        with WebServer(tls=issue(authority(), key=key)) as server:
+            seen = shake(at(server), "localhost", False, None, Deadline.after(10))
+        assert seen.leaf is not None
+        assert seen.leaf.refused_key == refused
+
+
 class TestShake:
     def test_a_good_handshake_is_one_connection_and_tells_the_verified_chain(self, roots: str) -> None:
         certificate = issue(authority())
@@ -60,8 +103,8 @@ class TestShake:
         loaded = []
         load = net.tls_context
 
-        def watched(verify: bool, ca_file: str | None) -> ssl.SSLContext:
-            context = load(verify, ca_file)
+        def watched(*given: Any) -> ssl.SSLContext:
+            context = load(*given)
             loaded.append(time.monotonic())
             return context
 
