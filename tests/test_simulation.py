@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -246,12 +246,14 @@ class Told:
     reason: str
     status: str
     subjects: tuple[str, ...]
+    since: datetime  # when PoM learnt that it had arrived
 
 
 def heard(life: Life) -> dict[tuple[str, str, str], list[Told]]:
     """What arrived at each recipient about each alert, in order; a mail that came twice counts once."""
     db = sqlite3.connect(life.path)
     payloads = dict(db.execute("SELECT id, payload FROM messages"))
+    learnt = dict(db.execute("SELECT message || '-' || id, delivered_at / 1000 FROM outbox WHERE delivered_at > 0"))
     db.close()
     found: dict[tuple[str, str, str], list[Told]] = {}
     newest: dict[tuple[str, str, str], str] = {}
@@ -263,7 +265,8 @@ def heard(life: Life) -> dict[tuple[str, str, str], list[Told]]:
                 assert newest[key] == mail, f"{key}: an old mail came after a newer one"
                 continue
             newest[key] = mail
-            told = Told(at, notice["reason"], notice["to"], tuple(notice["subjects"]))
+            since = max(at, datetime.fromtimestamp(learnt.get(mail, 0), UTC))
+            told = Told(at, notice["reason"], notice["to"], tuple(notice["subjects"]), since)
             found.setdefault(key, []).append(told)
         once.add(mail)
     return found
@@ -291,12 +294,12 @@ def judge(life: Life) -> None:
     for recipient in life.to:
         for (target, alert), (status, subjects) in so(life).items():
             story = found.get((recipient, target, alert), [])
-            last = story[-1] if story else Told(START, "recovered", "operational", ())
+            last = story[-1] if story else Told(START, "recovered", "operational", (), START)
             if status == "operational":
                 assert last.reason == "recovered", f"{recipient} still believes {target} {alert}: {last}"
             else:
                 assert (last.status, last.subjects) == (status, subjects), f"{recipient} believes {last} of {alert}"
-                assert life.now - last.at <= REMIND + timedelta(minutes=31), f"{target} {alert}: no reminder"
+                assert life.now - last.since <= REMIND + timedelta(minutes=31), f"{target} {alert}: no reminder"
     db = sqlite3.connect(life.path)
     assert db.execute("SELECT count(*) FROM outbox WHERE state IN ('queued', 'given_up')").fetchone() == (0,)
     db.close()
