@@ -250,6 +250,10 @@ class Silence:
         lifted = self.lifted_at is not None and (self.lifted_at <= now or not holds(self.lifted_at, now))
         return self.since <= now < self.until and not lifted
 
+    def spans(self, _since: datetime, _until: datetime) -> "Iterable[tuple[datetime, datetime]]":
+        """From when to when it was in force."""
+        return [(self.since, self.until if self.lifted_at is None else min(self.until, self.lifted_at))]
+
 
 @dataclass(frozen=True)
 class SuiteRun:

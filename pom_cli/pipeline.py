@@ -5,8 +5,8 @@ Looking and asking the witnesses come first, then one short transaction with no 
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
-from datetime import datetime
+from dataclasses import field, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 from pom_cli import checks, isolation
@@ -20,6 +20,7 @@ from pom_cli.alerting.offline import Network
 from pom_cli.alerting.overdue import limit
 from pom_cli.alerting.states import advance, without_network
 from pom_cli.config import Config
+from pom_cli.config.silences import Quiet, maintenance
 from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
 from pom_cli.jobs import Job, Look, Lost, judge
@@ -27,6 +28,7 @@ from pom_cli.mesh import vantage
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State, Status
 from pom_cli.store import crashes, results
 from pom_cli.store import peers as peer_rows
+from pom_cli.store import silences as silence_rows
 from pom_cli.store.recording import Recording, recorded
 from pom_cli.store.results import Record, Stored
 from pom_cli.store.spare import Database
@@ -52,6 +54,8 @@ class Report:
     faults: tuple[str, ...] = ()
     held: tuple[str, ...] = ()  # what is wrong and was not spoken of, with what keeps it quiet
 
+
+_LOOKS_BACK = timedelta(days=1)  # for silences that ended since the last look
 
 Glance = tuple[Look, list[Finding]]
 
@@ -179,10 +183,19 @@ def record(
     crashes.acquit(db, [job.key for job, observed in seen if not isinstance(observed, Lost)])
     stored = results.load(db, {job.kind for job, _ in seen} | {"health"})
     records = [one for look_ in seen for one in _records(db, look_, stored, network, now, ended)]
+    quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now - _LOOKS_BACK)]
+    records = [(job, _with_maintenance(one, stored, quiet, now)) for job, one in records]
     results.record(db, [one for _, one in records], stored, now)
     cases = _cases(db, config, records, stored, network, now)
     notices = settle(db, cases, config, now)
     return [Result(one.key, one.finding, now) for _, one in records], notices
+
+
+def _with_maintenance(one: Record, stored: Mapping[Key, Stored], quiet: Sequence[Quiet], now: datetime) -> Record:
+    have = stored.get(one.key)
+    if one.key.kind != "health" or have is None:
+        return one
+    return replace(one, quiet=maintenance(quiet, one.key.target, have.state.checked_at, now))
 
 
 def _records(

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pom_cli.frozen import dataclass
 from pom_cli.model import Silence
+from pom_cli.times import to_ms
 from pom_cli.toml.table import Table, nearest
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -19,6 +20,7 @@ class Quiet(Protocol):
     @property
     def kind(self) -> str: ...
     def covers(self, now: datetime) -> bool: ...
+    def spans(self, since: datetime, until: datetime) -> Iterable[tuple[datetime, datetime]]: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,15 @@ class Window:
                 return Silence("", self.target, self.kind, since, until, "[[silences]] of the config")
         return None
 
+    def spans(self, since: datetime, until: datetime) -> Iterable[tuple[datetime, datetime]]:
+        """From when to when it was open, in this time."""
+        day = since.astimezone(self.zone).date() - timedelta(days=1)
+        while day <= until.astimezone(self.zone).date():
+            if day.weekday() in self.days:
+                begin, end = self._span(day)
+                yield datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC)
+            day += timedelta(days=1)
+
     def _span(self, day: date) -> tuple[float, float]:
         """From when to when it is open on this day. A time that clocks skip is read as if they had not; of one
         that comes twice the first opens it and the second closes it (PEP 495: fold). Where that leaves nothing of it,
@@ -66,6 +77,19 @@ class Window:
 def silenced(quiet: Iterable[Quiet], target: str, kind: str, now: datetime) -> bool:
     """Is this kind of this target silenced."""
     return any(one.target in ("*", target) and one.kind in ("", kind) and one.covers(now) for one in quiet)
+
+
+def maintenance(quiet: Iterable[Quiet], target: str, since: datetime, until: datetime) -> list[tuple[int, int]]:
+    """When the target's health was silenced in this time: in milliseconds since the epoch, merged and in order."""
+    found: list[tuple[int, int]] = []
+    wanted = [one for one in quiet if one.target in ("*", target) and one.kind in ("", "health")]
+    for begin, end in sorted(span for one in wanted for span in one.spans(since, until)):
+        first, last = to_ms(max(begin, since)), to_ms(min(end, until))
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        elif first < last:
+            found.append((first, last))
+    return found
 
 
 def read(top: Table, names: Sequence[str], kinds: Sequence[str]) -> tuple[Window, ...]:

@@ -14,7 +14,7 @@ from pom_cli.errors import UsageError
 from pom_cli.model import Key
 from pom_cli.quantiles import median, percentile
 from pom_cli.report import incidents as past
-from pom_cli.report import overview
+from pom_cli.report import overview, silences
 from pom_cli.report.incidents import Folded
 from pom_cli.store import deployments, reading, results, timeline
 from pom_cli.store.deployments import Deployment
@@ -101,14 +101,18 @@ def deployed_before(db: sqlite3.Connection, found: list[Folded], now: datetime) 
     return deployments.since(db, earliest - deployments.RECENT, now)
 
 
-def trends(db: sqlite3.Connection, target: Target, begun: datetime, now: datetime) -> list[dict[str, Any]]:
+def trends(
+    db: sqlite3.Connection, config: Config, target: Target, begun: datetime, now: datetime
+) -> list[dict[str, Any]]:
     """`/api/trends/{target}`: an entry an hour of health, oldest first, from the first one that is known."""
     one = results.load(db, ("health",)).get(Key(target.name, "health", ""))
     check = target.checks.get("health")
     if one is None or check is None:
         return []
     earliest = max(begun, now - timedelta(hours=MOST_HOURS - 1))
-    known = timeline.hours(db, one, overview.holds_ms(check.interval), earliest, now)
+    holds_ms = overview.holds_ms(check.interval)
+    quiet = silences.since_looked(db, config, {target.name: (one, holds_ms)}, now)
+    known = timeline.hours(db, one, holds_ms, earliest, now, quiet[target.name])
     last = to_ms(now) // HOUR_MS
     return [_hour(known.get(hour, Span(hour)), now) for hour in range(min(known, default=last + 1), last + 1)]
 
@@ -120,7 +124,7 @@ def _hour(span: Span, now: datetime) -> dict[str, Any]:
     latencies = sorted(abs(ms) for ms in span.latencies)
     return {
         "hour": utc(start),
-        "uptime": overview.uptime_json(Sums(span.known_ms, span.up_ms), length),
+        "uptime": overview.uptime_json(Sums(span.known_ms, span.up_ms, span.quiet_ms), length),
         "median_ms": median(latencies),
         "p95_ms": percentile(latencies, 95),
     }

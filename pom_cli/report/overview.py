@@ -119,7 +119,7 @@ def targets(
 ) -> list[dict[str, Any]]:
     """One TARGET of the API each."""
     health = health_series(wanted, stored)
-    uptime = reading.sums(db, health, WINDOWS.values(), now)
+    uptime = reading.sums(db, health, WINDOWS.values(), now, silences.since_looked(db, config, health, now))
     ones = [one for one, _ in health.values()] if latencies else []
     recent = reading.latencies_of(db, ones, now - WINDOWS["24h"])
     open_ = [alert for alert in alerts if alert.open and alert.incident is not None]
@@ -190,13 +190,14 @@ def _uptime(sums: Sequence[Sums]) -> dict[str, Any]:
 
 
 def uptime_json(sums: Sums, window: timedelta) -> dict[str, Any]:
-    """Percent of the known time that was up, null where nothing is known; and the known share of the window.
+    """Percent of the known time that was up, null where nothing is known; the known and the silenced share.
 
     So many digits that a second in 30 days still shows.
     """
     known = sums.known_ms / (window.total_seconds() * 1000)
     percent = None if sums.known_ms <= 0 else round(min(100.0, 100 * sums.up_ms / sums.known_ms), 6)
-    return {"percent": percent, "coverage": round(min(1.0, known), 7)}
+    quiet = sums.quiet_ms / (window.total_seconds() * 1000)
+    return {"percent": percent, "coverage": round(min(1.0, known), 7), "maintenance": round(min(1.0, quiet), 7)}
 
 
 _NO_LATENCY = {"median_ms": None, "p95_ms": None, "baseline_ms": None, "drift": False}

@@ -177,7 +177,9 @@ def percent(uptime: Mapping[str, Any]) -> str:
     told = f"{int(uptime['percent'] * 100) / 100:.2f}".rstrip("0").rstrip(".")
     known = uptime["coverage"]
     share = "<1" if known < 0.01 else str(int(known * 100))
-    return f"{told} %" + (f" ({share} % known)" if known < 0.995 else "")
+    shares = [f"{share} % known"] if known < 0.995 else []
+    shares += [f"{round(quiet * 100)} % maintenance"] if (quiet := uptime["maintenance"]) >= 0.005 else []
+    return f"{told} %" + (f" ({', '.join(shares)})" if shares else "")
 
 
 def alert_lines(alerts: Sequence[Mapping[str, Any]], known: Known, now: datetime, instance: str) -> list[str]:

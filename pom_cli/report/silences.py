@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from pom_cli.config import Config
+from pom_cli.config.silences import Quiet, maintenance
 from pom_cli.model import Silence
 from pom_cli.store import silences
+from pom_cli.store.results import Stored
 from pom_cli.text import clean
 from pom_cli.times import local, utc
 
@@ -20,6 +22,15 @@ def running(db: sqlite3.Connection, config: Config, now: datetime) -> list[Silen
     opened = [window.opened(now) for window in config.silences]
     found = [*silences.load(db, now), *filter(None, opened)]
     return [one for one in found if one.covers(now) and one.target in names]
+
+
+def since_looked(
+    db: sqlite3.Connection, config: Config, health: Mapping[str, tuple[Stored, int]], now: datetime
+) -> dict[str, list[tuple[int, int]]]:
+    """The maintenance of each of these targets since its health was last looked at."""
+    oldest = min((one.state.checked_at for one, _ in health.values()), default=now)
+    quiet: list[Quiet] = [*config.silences, *silences.load(db, oldest)]
+    return {name: maintenance(quiet, name, one.state.checked_at, now) for name, (one, _) in health.items()}
 
 
 def quiet_until(found: Sequence[Silence], target: str) -> datetime | None:

@@ -40,7 +40,7 @@ def of_spans(spans: Iterable[Span]) -> dict[int, Totals]:
     found: dict[int, Totals] = {}
     for one in spans:
         day = one.hour // _DAY_H
-        found[day] = _sum(found.get(day, Totals()), Totals(one.known_ms, one.up_ms, one.degraded_ms))
+        found[day] = _sum(found.get(day, Totals()), Totals(one.known_ms, one.up_ms, one.degraded_ms, one.quiet_ms))
     return found
 
 

@@ -145,6 +145,11 @@ STEPS = {
     "who_silenced": "ALTER TABLE silences ADD COLUMN by TEXT NOT NULL DEFAULT '';"
     " ALTER TABLE silences ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     # When a row was last tried: a wait that began in the future is void.
+    "maintenance": ";".join(
+        f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+        for table, columns in (("hours", ("quiet_ms", "quiet_total")), ("states", ("quiet_ms", "quiet_before")))
+        for column in columns
+    ),
     "tried_at": "ALTER TABLE outbox ADD COLUMN tried_at INTEGER",
     "ledger": _LEDGER,
     "deployments": _DEPLOYMENTS,

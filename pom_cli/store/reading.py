@@ -10,21 +10,28 @@ from pom_cli.frozen import dataclass
 from pom_cli.model import Key, Status
 from pom_cli.store.codes import status, unpack
 from pom_cli.store.results import Stored
-from pom_cli.store.tally import HOUR_MS, Sums, Tally, before, held, window
+from pom_cli.store.tally import HOUR_MS, Intervals, Sums, Tally, before, held, window
 from pom_cli.times import from_ms, to_ms
 
 
 def sums(
-    db: sqlite3.Connection, stored: Mapping[str, tuple[Stored, int]], windows: Iterable[timedelta], now: datetime
+    db: sqlite3.Connection,
+    stored: Mapping[str, tuple[Stored, int]],
+    windows: Iterable[timedelta],
+    now: datetime,
+    quiet: Mapping[str, Intervals] | None = None,
 ) -> dict[str, list[Sums]]:
-    """Per name, the sums of each window that ends now. `stored` has each series with how long its status holds (ms)."""
+    """Per name, the sums of each window that ends now. `stored` has each series with how long its status holds (ms).
+
+    `quiet` is the maintenance of each since its newest look.
+    """
     end = to_ms(now)
     starts = [to_ms(now - length) for length in windows]
     bases = [before(db, [one.id for one, _ in stored.values()], start) for start in starts]
     found = {}
     for name, (one, holds_ms) in stored.items():
         tally = one.tally or Tally(end // HOUR_MS)
-        open_ = held(one.state.status, to_ms(one.state.checked_at), end, holds_ms)
+        open_ = held(one.state.status, to_ms(one.state.checked_at), end, holds_ms, (quiet or {}).get(name, ()))
         pairs = zip(starts, bases, strict=True)
         found[name] = [window(tally, open_, base.get(one.id), start) for start, base in pairs]
     return found

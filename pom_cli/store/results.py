@@ -11,13 +11,13 @@ from pom_cli.model import UNKNOWN, Baseline, Finding, Key, Past, State, Verdict
 from pom_cli.quantiles import median
 from pom_cli.store import days
 from pom_cli.store.codes import NUMBERS, code, maybe_status, pack, status, unpack
-from pom_cli.store.tally import DAY_MS, HOUR_MS, Span, Tally, advance, back, held
+from pom_cli.store.tally import DAY_MS, HOUR_MS, Intervals, Span, Tally, advance, back, has, held
 from pom_cli.times import from_ms, to_ms
 
 RECENT = 5  # good latencies kept beside the state, for judging drift
 _STATE = (
     "series, status, since, checked_at, summary, known, known_since, latency, detail, verdicts, answered, drifting,"
-    " recent, usual_ms, hour, known_ms, up_ms, latencies, known_before, up_before"
+    " recent, usual_ms, hour, known_ms, up_ms, latencies, known_before, up_before, quiet_ms, quiet_before"
 )
 
 
@@ -40,14 +40,17 @@ class Record:
     finding: Finding
     state: State
     holds_ms: int  # how long a status counts as known after it was seen
+    quiet: Intervals = ()  # the maintenance since the last look
 
 
 def load(db: sqlite3.Connection, kinds: Iterable[str] | None = None) -> dict[Key, Stored]:
     """Every series of these kinds (None: all), by what it is about."""
     names = None if kinds is None else tuple(kinds)
     where = "" if names is None else f"WHERE kind IN ({','.join('?' * len(names))})"
+    # A file that this release has not written to yet is one of the release before.
+    columns = _STATE if has(db, "states", "quiet_ms") else _STATE.replace("quiet_ms, quiet_before", "0, 0")
     rows = db.execute(
-        f"SELECT target, kind, subject, {_STATE} FROM series JOIN states ON states.series = series.id {where}",
+        f"SELECT target, kind, subject, {columns} FROM series JOIN states ON states.series = series.id {where}",
         names or (),
     )
     return {Key(*row[:3]): _stored(row[3:]) for row in rows}
@@ -77,7 +80,7 @@ def _stored(row: Sequence[Any]) -> Stored:
         answered=bool(row[10]),
         drifting=bool(row[11]),
     )
-    tally = None if row[14] is None else Tally(row[14], row[15], row[16], tuple(unpack(row[17])), row[18], row[19])
+    tally = None if row[14] is None else Tally(row[14], row[15], row[16], tuple(unpack(row[17])), *row[18:22])
     return Stored(row[0], state, tuple(unpack(row[12])), row[13], tally)
 
 
@@ -152,7 +155,7 @@ def record(db: sqlite3.Connection, records: Sequence[Record], stored: Mapping[Ke
         tally = _tally(db, ids[entry.key], entry, before, to_ms(now))
         usual = _usual(db, entry, before, tally, now)
         rows.append(_row(ids[entry.key], entry, before, tally, usual))
-    db.executemany(f"INSERT OR REPLACE INTO states ({_STATE}) VALUES ({','.join('?' * 20)})", rows)
+    db.executemany(f"INSERT OR REPLACE INTO states ({_STATE}) VALUES ({','.join('?' * 22)})", rows)
 
 
 def _series(db: sqlite3.Connection, key: Key, stored: Mapping[Key, Stored]) -> int:
@@ -186,7 +189,9 @@ def _tally(db: sqlite3.Connection, series: int, entry: Record, before: Stored | 
     running = before.tally if before and before.tally else Tally(now_ms // HOUR_MS)
     if running.hour * HOUR_MS > now_ms + HOUR_MS:  # a clock that was ahead began it
         running = back(db, series, running, now_ms // HOUR_MS)
-    spans = held(before.state.status, to_ms(before.state.checked_at), now_ms, entry.holds_ms) if before else []
+    spans = (
+        held(before.state.status, to_ms(before.state.checked_at), now_ms, entry.holds_ms, entry.quiet) if before else []
+    )
     if _good(entry):
         ms = entry.finding.latency_ms or 0
         spans.append(Span(now_ms // HOUR_MS, latencies=(-ms if entry.finding.drifting else ms,)))
@@ -239,6 +244,8 @@ def _row(
         pack(tally.latencies) if tally else None,
         tally.known_before if tally else None,
         tally.up_before if tally else None,
+        tally.quiet_ms if tally else 0,
+        tally.quiet_before if tally else 0,
     )
 
 

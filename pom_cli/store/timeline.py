@@ -9,7 +9,7 @@ from pom_cli.model import Key
 from pom_cli.store.codes import unpack
 from pom_cli.store.results import Stored
 from pom_cli.store.runs import Run
-from pom_cli.store.tally import HOUR_MS, Span, held
+from pom_cli.store.tally import HOUR_MS, Intervals, Span, has, held
 from pom_cli.times import from_ms, to_ms
 
 
@@ -19,21 +19,26 @@ def series(db: sqlite3.Connection, target: str) -> dict[int, Key]:
     return {number: Key(target, kind, subject) for number, kind, subject in rows}
 
 
-def hours(db: sqlite3.Connection, one: Stored, holds_ms: int, since: datetime, now: datetime) -> dict[int, Span]:
+def hours(
+    db: sqlite3.Connection, one: Stored, holds_ms: int, since: datetime, now: datetime, quiet: Intervals = ()
+) -> dict[int, Span]:
     """Each hour (since the epoch) of this series from that of `since` on in which anything is known.
 
     The running hour has its share up to `now`: `holds_ms` is how long the newest status counts as known.
     """
     first = to_ms(since) // HOUR_MS
+    quiet_ms = "quiet_ms" if has(db, "hours", "quiet_ms") else "0"
     found = {
-        hour: Span(hour, known, up, tuple(unpack(blob)))
-        for hour, known, up, blob in db.execute(
-            "SELECT hour, known_ms, up_ms, latencies FROM hours WHERE series = ? AND hour >= ? ORDER BY hour",
+        hour: Span(hour, known, up, tuple(unpack(blob)), quiet)
+        for hour, known, up, blob, quiet in db.execute(
+            f"SELECT hour, known_ms, up_ms, latencies, {quiet_ms} FROM hours"
+            " WHERE series = ? AND hour >= ? ORDER BY hour",
             (one.id, first),
         )
     }
-    running = [Span(one.tally.hour, one.tally.known_ms, one.tally.up_ms, one.tally.latencies)] if one.tally else []
-    open_ = held(one.state.status, to_ms(one.state.checked_at), to_ms(now), holds_ms)
+    tally = one.tally
+    running = [Span(tally.hour, tally.known_ms, tally.up_ms, tally.latencies, tally.quiet_ms)] if tally else []
+    open_ = held(one.state.status, to_ms(one.state.checked_at), to_ms(now), holds_ms, quiet)
     for span in (*running, *open_):
         if span.hour >= first:
             found[span.hour] = _sum(found.get(span.hour, Span(span.hour)), span)
@@ -46,6 +51,7 @@ def _sum(one: Span, other: Span) -> Span:
         known_ms=one.known_ms + other.known_ms,
         up_ms=one.up_ms + other.up_ms,
         latencies=one.latencies + other.latencies,
+        quiet_ms=one.quiet_ms + other.quiet_ms,
     )
 
 

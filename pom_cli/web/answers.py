@@ -78,9 +78,9 @@ def _steady(value: Any) -> Any:
         return [_steady(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() == {"percent", "coverage"}:
-        percent, coverage = value["percent"], value["coverage"]
-        return [None if percent is None else round(percent), round(100 * coverage)]
+    if value.keys() == {"percent", "coverage", "maintenance"}:
+        percent, shares = value["percent"], (value["coverage"], value["maintenance"])
+        return [None if percent is None else round(percent), *(round(100 * share) for share in shares)]
     return {key: _steady(item) for key, item in value.items() if key not in _CLOCK}
 
 

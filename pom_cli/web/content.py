@@ -106,7 +106,7 @@ def incidents(scene: Scene) -> Answer:
 
 def trends(scene: Scene) -> Answer:
     about = scene.config.targets[scene.target]
-    return answers.of(past.trends(scene.db, about, scene.since("24h"), scene.now))
+    return answers.of(past.trends(scene.db, scene.config, about, scene.since("24h"), scene.now))
 
 
 def peer(scene: Scene) -> Answer:

@@ -46,7 +46,7 @@ SCHEMAS: dict[str, Any] = {
         instance=_object(id=TEXT, name=TEXT, version=TEXT),
         checks=_by_name(_of("Run")),
     ),
-    "Uptime": _object(percent=_or_null(NUMBER), coverage=NUMBER),
+    "Uptime": _object(percent=_or_null(NUMBER), coverage=NUMBER, maintenance=NUMBER),
     "Check": _object(
         kind=KIND,
         subject=TEXT,

@@ -181,7 +181,7 @@ def test_json_has_the_shape_of_the_api(run: Run, web: WebServer) -> None:
         "kind", "subject", "status", "since", "checked_at", "latency_ms", "summary", "detail"
     }  # fmt: skip
     assert set(shop["uptime"]) == {"24h", "7d", "30d"}
-    assert set(shop["uptime"]["24h"]) == {"percent", "coverage"}
+    assert set(shop["uptime"]["24h"]) == {"percent", "coverage", "maintenance"}
     assert set(shop["latency"]) == {"median_ms", "p95_ms", "baseline_ms", "drift"}
     assert set(shop["incident"]) == {
         "target", "alert", "started_at", "ended_at", "duration_s", "worst", "summary", "notices",

@@ -107,10 +107,10 @@ def test_an_outage_from_its_first_notice_to_its_end(scene: Scene, web: WebServer
         rows = list(history.rows(db, target, None, START, 10))
         assert [row["status"] for row in rows] == ["operational", "error", "error", "operational"]
         assert [row["summary"] for row in rows][1].startswith("503")
-        (hour,) = history.trends(db, target, START, scene.now)
+        (hour,) = history.trends(db, scene.config, target, START, scene.now)
         assert hour["hour"] == "2026-11-24T06:00:00Z"
         # Of the five minutes before, 5 of known 5 + 10 + 11 were up: what was overdue is not known.
-        assert hour["uptime"] == {"percent": 19.230769, "coverage": 0.65}
+        assert hour["uptime"] == {"percent": 19.230769, "coverage": 0.65, "maintenance": 0.0}
         assert list(history.rows(db, target, "tls", START, 10)) == []
         assert history.incidents(db, scene.config, scene.now, 10, scene.now) == [found]
         assert history.incidents(db, scene.config, scene.now + timedelta(seconds=1), 10, scene.now) == []
@@ -120,9 +120,13 @@ def test_an_outage_from_its_first_notice_to_its_end(scene: Scene, web: WebServer
 
 def test_a_second_shows_in_the_uptime_of_a_month() -> None:
     second, month = 1000, timedelta(days=30)
-    assert uptime_json(Sums(second, second), month) == {"percent": 100.0, "coverage": 4e-07}
+    assert uptime_json(Sums(second, second), month) == {"percent": 100.0, "coverage": 4e-07, "maintenance": 0.0}
     whole = month.total_seconds() * 1000
-    assert uptime_json(Sums(whole, whole - second), month) == {"percent": 99.999961, "coverage": 1.0}
+    assert uptime_json(Sums(whole, whole - second), month) == {
+        "percent": 99.999961,
+        "coverage": 1.0,
+        "maintenance": 0.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -150,13 +154,13 @@ def test_trends_have_no_gaps_and_no_more_hours_than_a_year(scene: Scene, web: We
     db = store.open_(scene.path)
     try:
         target = scene.config.targets["shop"]
-        found = history.trends(db, target, START - timedelta(days=1), scene.now + timedelta(minutes=1))
+        found = history.trends(db, scene.config, target, START - timedelta(days=1), scene.now + timedelta(minutes=1))
         assert [hour["hour"][11:16] for hour in found] == ["06:00", "07:00", "08:00", "09:00"]
         assert [hour["uptime"]["percent"] for hour in found] == [100.0, None, None, 100.0]
         assert [hour["median_ms"] is None for hour in found] == [False, True, True, False]
-        later = history.trends(db, target, EPOCH, scene.now + timedelta(days=400))
+        later = history.trends(db, scene.config, target, EPOCH, scene.now + timedelta(days=400))
         assert later == []
-        assert len(history.trends(db, target, EPOCH, scene.now + timedelta(days=365))) <= 24 * 366
+        assert len(history.trends(db, scene.config, target, EPOCH, scene.now + timedelta(days=365))) <= 24 * 366
     finally:
         db.close()
 
@@ -164,7 +168,7 @@ def test_trends_have_no_gaps_and_no_more_hours_than_a_year(scene: Scene, web: We
 def test_a_target_without_a_look_has_no_trend(scene: Scene) -> None:
     db = store.open_(scene.folder / "empty.db")
     try:
-        assert history.trends(db, scene.config.targets["shop"], EPOCH, NOW) == []
+        assert history.trends(db, scene.config, scene.config.targets["shop"], EPOCH, NOW) == []
         assert list(history.rows(db, scene.config.targets["shop"], None, EPOCH, 10)) == []
         assert history.incidents(db, scene.config, EPOCH, 10, NOW) == []
         assert mean_times_to_recover([]) == {}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pom_cli import store
 from pom_cli.alerting.states import advance
 from pom_cli.model import Finding, Key, Status, Verdict
-from pom_cli.store import reading, results
+from pom_cli.store import reading, results, tally
 from pom_cli.store.results import Record
 from pom_cli.store.tally import Sums
 
@@ -147,3 +147,32 @@ def test_latencies_by_hour_hold_the_running_hour_too(db: sqlite3.Connection) -> 
         see(db, START + timedelta(minutes=minute), ms=ms)
     found = reading.latencies(db, results.load(db)[KEY], START - timedelta(hours=24))
     assert list(found.values()) == [[10, 20], [30]]
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("seen", "quiet", "known", "up", "silenced"),
+    [
+        ("operational", [], 30, 30, 0),
+        ("operational", [(5, 15)], 20, 20, 10),
+        ("error", [(5, 15)], 20, 0, 10),
+        ("error", [(-5, 50)], 0, 0, 40),
+        ("unknown", [(10, 20)], 0, 0, 10),
+        ("operational", [(0, 5), (35, 40)], 25, 25, 10),
+        ("operational", [(25, 35)], 25, 25, 10),
+    ],
+)
+def test_time_under_maintenance_is_neither_up_nor_down(
+    seen: str, quiet: list[tuple[int, int]], known: int, up: int, silenced: int
+) -> None:
+    spans = tally.held(Status(seen), 0, 40, 30, quiet)
+    assert sum(span.known_ms for span in spans) == known
+    assert sum(span.up_ms for span in spans) == up
+    assert sum(span.quiet_ms for span in spans) == silenced
+
+
+def test_maintenance_over_the_turn_of_an_hour_counts_in_both() -> None:
+    spans = tally.held(Status("error"), 0, 2 * HOUR, 2 * HOUR, [(HOUR - 10, HOUR + 20)])
+    assert [(span.hour, span.quiet_ms) for span in spans if span.quiet_ms] == [(0, 10), (1, 20)]

@@ -13,7 +13,7 @@ from pom_cli.web import answers
 STATUS = {
     "generated_at": "2026-11-24T06:00:00Z",
     "status": "operational",
-    "targets": [{"name": "shop", "uptime": {"24h": {"percent": 99.93, "coverage": 0.4012}}}],
+    "targets": [{"name": "shop", "uptime": {"24h": {"percent": 99.93, "coverage": 0.4012, "maintenance": 0.0}}}],
     "incident": {"duration_s": 12},
     "checks": {"health": {"age_s": 3, "overdue": False}},
 }
@@ -27,7 +27,7 @@ def changed(**more: object) -> dict[str, object]:
 def test_the_etag_stands_still_while_only_the_clock_runs() -> None:
     later = changed(
         generated_at="2026-11-24T06:00:09Z",
-        targets=[{"name": "shop", "uptime": {"24h": {"percent": 99.931, "coverage": 0.4013}}}],
+        targets=[{"name": "shop", "uptime": {"24h": {"percent": 99.931, "coverage": 0.4013, "maintenance": 0.0}}}],
         incident={"duration_s": 21},
         checks={"health": {"age_s": 12, "overdue": False}},
     )
@@ -40,8 +40,10 @@ def test_the_etag_stands_still_while_only_the_clock_runs() -> None:
         changed(status="error"),
         changed(targets=[]),
         changed(checks={"health": {"age_s": 3, "overdue": True}}),
-        changed(targets=[{"name": "shop", "uptime": {"24h": {"percent": 98.2, "coverage": 0.4012}}}]),
-        changed(targets=[{"name": "shop", "uptime": {"24h": {"percent": None, "coverage": 0.0}}}]),
+        changed(
+            targets=[{"name": "shop", "uptime": {"24h": {"percent": 98.2, "coverage": 0.4012, "maintenance": 0.0}}}]
+        ),
+        changed(targets=[{"name": "shop", "uptime": {"24h": {"percent": None, "coverage": 0.0, "maintenance": 0.0}}}]),
     ],
 )
 def test_the_etag_changes_with_anything_else(other: dict[str, object]) -> None:

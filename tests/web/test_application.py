@@ -225,7 +225,7 @@ class TestContent:
         hours = client.json("/api/trends/blog")
         assert hours
         assert hours[-1].keys() == {"hour", "uptime", "median_ms", "p95_ms"}
-        assert hours[-1]["uptime"].keys() == {"percent", "coverage"}
+        assert hours[-1]["uptime"].keys() == {"percent", "coverage", "maintenance"}
         assert {hour["hour"][-7:] for hour in hours} == {":00:00Z"}
 
     def test_a_wrong_value_is_a_400(self, client: Client) -> None:
@@ -345,7 +345,7 @@ def same(value: Any) -> Any:
     if isinstance(value, list):
         return [same(item) for item in value]
     if isinstance(value, dict):
-        if value.keys() == {"percent", "coverage"}:
+        if value.keys() == {"percent", "coverage", "maintenance"}:
             return {"percent": value["percent"] is None, "coverage": round(value["coverage"], 2)}
         for key in ("generated_at", "time"):
             assert key not in value or datetime.fromisoformat(value[key]).tzinfo

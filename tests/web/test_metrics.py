@@ -164,7 +164,7 @@ def check(subject: str, detail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_checks(*checks: dict[str, Any]) -> dict[str, Any]:
-    uptime = {"24h": {"percent": None, "coverage": 0.0}}
+    uptime = {"24h": {"percent": None, "coverage": 0.0, "maintenance": 0.0}}
     latency = {"median_ms": None, "p95_ms": None, "baseline_ms": None, "drift": False}
     return {
         "instance": "hetzner",

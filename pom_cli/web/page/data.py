@@ -14,7 +14,7 @@ from pom_cli.config.targets import Target
 from pom_cli.frozen import dataclass
 from pom_cli.model import OPERATIONAL, SEVERITY, UNKNOWN, Silence, State, Status, worst
 from pom_cli.quantiles import median
-from pom_cli.report import overview
+from pom_cli.report import overview, silences
 from pom_cli.store import alerts as alert_rows
 from pom_cli.store import days as day_rows
 from pom_cli.store import deployments, reading, results
@@ -140,7 +140,7 @@ def systems(db: sqlite3.Connection, config: Config, now: datetime) -> list[Syste
     stored = results.load(db)
     health = overview.health_series(config.targets.values(), stored)
     sums = reading.sums(db, health, WINDOWS.values(), now)
-    totals = _totals(db, health, now)
+    totals = _totals(db, config, health, now)
     deployed = _deployed(db, now)
     quiet = _quiet(db, config, now)
     looks: dict[str, list[Look]] = {}
@@ -206,11 +206,12 @@ def _measured(
 
 
 def _totals(
-    db: sqlite3.Connection, health: Mapping[str, tuple[Stored, int]], now: datetime
+    db: sqlite3.Connection, config: Config, health: Mapping[str, tuple[Stored, int]], now: datetime
 ) -> dict[int, dict[int, Totals]]:
-    end = to_ms(now)
+    end, quiet = to_ms(now), silences.since_looked(db, config, health, now)
     running = {
-        one.id: held(one.state.status, to_ms(one.state.checked_at), end, holds_ms) for one, holds_ms in health.values()
+        one.id: held(one.state.status, to_ms(one.state.checked_at), end, holds_ms, quiet[name])
+        for name, (one, holds_ms) in health.items()
     }
     return day_rows.load(db, end // DAY_MS - DAYS + 1, running)
 
