@@ -1,4 +1,5 @@
 import gzip
+import os
 import re
 import shutil
 import subprocess
@@ -309,7 +310,9 @@ def test_a_mutated_answer_is_read_as_a_second_reader_reads_it(
 
 @pytest.mark.slow
 @FUZZ
-@settings(max_examples=100_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("POM_EXAMPLES", "5000")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 def test_so_are_a_hundred_thousand(
     answer: bytes, changes: list[tuple[int, int, bytes]], method: str, piece: int
 ) -> None:
