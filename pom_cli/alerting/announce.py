@@ -129,7 +129,7 @@ def _once(cases: Sequence[Case], book: ledger.Book, config: Config, now: datetim
         usual, more = audience.of(config, case.condition, entries, now)
         for recipient in [*usual, *more]:
             entry = entries.get(recipient, Entry())
-            held = "" if case.urgent else case.held or _explained(case, recipient, book, lines)
+            held = "" if case.urgent else case.held or _explained(case, recipient, book, lines, now)
             told = replace(entry.told, last_at=None) if case.urgent else entry.told
             decision = alerts.decide(case.condition, told, policy, now, held, entry.pending)
             if decision.reason == alerts.NEW and recipient in more:
@@ -138,7 +138,7 @@ def _once(cases: Sequence[Case], book: ledger.Book, config: Config, now: datetim
     return lines
 
 
-def _explained(case: Case, recipient: str, book: ledger.Book, lines: Sequence[_Line]) -> str:
+def _explained(case: Case, recipient: str, book: ledger.Book, lines: Sequence[_Line], now: datetime) -> str:
     """What this recipient knows of, or is told of in this very run, that explains the problem; "" for nothing.
 
     A cover explains problems, and never holds back their end.
@@ -150,7 +150,7 @@ def _explained(case: Case, recipient: str, book: ledger.Book, lines: Sequence[_L
         reason = next((one.decision.reason for one in lines if (one.case.name, one.recipient) == (name, recipient)), "")
         label = " ".join(name)
         if reason in alerts.SPOKEN and reason != alerts.RECOVERED:
-            return f"cover: {label}, notified now"
+            return f"cover: {label}, notified {now.astimezone():%H:%M}"
         if entry.status is not None:
             at = entry.told.last_at if entry.told.status is not None else None
             return f"cover: {label}, {f'notified {at.astimezone():%H:%M}' if at else 'its notice is on its way'}"
@@ -159,7 +159,7 @@ def _explained(case: Case, recipient: str, book: ledger.Book, lines: Sequence[_L
     return ""
 
 
-def _held(case: Case, lines: Sequence[_Line]) -> str:
+def _held(case: Case, lines: Sequence[_Line], now: datetime) -> str:
     """What keeps the newest truth from anybody, "" for nothing."""
     if not lines:
         return NOBODY if case.condition.status not in (OPERATIONAL, UNKNOWN) else ""

@@ -313,9 +313,7 @@ def test_a_mutated_answer_is_read_as_a_second_reader_reads_it(
 @settings(
     max_examples=int(os.environ.get("POM_EXAMPLES", "5000")), deadline=None, suppress_health_check=list(HealthCheck)
 )
-def test_so_are_thousands(
-    answer: bytes, changes: list[tuple[int, int, bytes]], method: str, piece: int
-) -> None:
+def test_so_are_thousands(answer: bytes, changes: list[tuple[int, int, bytes]], method: str, piece: int) -> None:
     check_mutant(mutated(answer, changes), method, piece)
 
 
