@@ -159,7 +159,7 @@ def _explained(case: Case, recipient: str, book: ledger.Book, lines: Sequence[_L
     return ""
 
 
-def _held(case: Case, lines: Sequence[_Line], now: datetime) -> str:
+def _held(case: Case, lines: Sequence[_Line]) -> str:
     """What keeps the newest truth from anybody, "" for nothing."""
     if not lines:
         return NOBODY if case.condition.status not in (OPERATIONAL, UNKNOWN) else ""

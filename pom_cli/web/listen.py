@@ -13,6 +13,7 @@ from pom_cli.errors import PomError
 BACKLOG = 1024
 IN_USE_S = 3.0  # for the process before this one to go
 LONGEST_PAUSE_S = 5.0
+_STEP_S = 0.1  # of a pause, after which a signal is heeded
 _LATE = (errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.ENETUNREACH)
 
 
@@ -36,9 +37,16 @@ def listen(
             if not told and not in_use:
                 waits(f"serve.listen: {shown(host, port)}: {_reason(error)}; trying until it is there")
                 told = True
-        stopping.wait(pause)
+        _sleep(pause, stopping)
         pause = min(pause * 2, LONGEST_PAUSE_S)
     return []
+
+
+def _sleep(seconds: float, stopping: threading.Event) -> None:
+    """Not `stopping.wait`: a signal's handler sets it, on this very thread, and could meet the lock that waiting holds."""
+    end = time.monotonic() + seconds
+    while not stopping.is_set() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _STEP_S))
 
 
 def shown(host: str, port: int) -> str:
