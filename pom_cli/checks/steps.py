@@ -81,8 +81,9 @@ CERTIFICATE_FAULT = (
 def host_facts(subject: str, known: Mapping[str, str]) -> Mapping[str, str]:
     """`"example.com:8443"` or `"[::1]"` for openssl and ss; without a subject the target's own host."""
     port = known.get("port") or ("443" if known.get("host") else "")
-    parts = re.fullmatch(r"(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject or known.get("host", ""))
+    parts = re.fullmatch(r"(?:(\w+)://)?(\[[^\]\s]+\]|[^\s:]+)(?::(\d{1,5}))?", subject or known.get("host", ""))
     if not parts:
         return {"port": port}
-    number = parts[2] or port
-    return {"connect": f"{parts[1]}:{number}", "name": parts[1].strip("[]"), "port": number}
+    number = parts[3] or port
+    more = {"starttls": parts[1]} if parts[1] else {}
+    return {"connect": f"{parts[2]}:{number}", "name": parts[2].strip("[]"), "port": number, **more}

@@ -38,7 +38,7 @@ _AT_ONCE = 8  # hosts of one target, which are often one server
 _ROUNDS = 3  # times the timeout: how long a target of many hosts may take at most
 _HOST = 'a list of hosts like ["www.example.com", "example.com:8443"]'
 
-Host = tuple[str, int]
+Host = tuple[str, int] | tuple[str, int, str]  # with the protocol that upgrades by STARTTLS
 
 
 HINTS = (
@@ -51,7 +51,16 @@ RUNBOOK = {
         "TLS Certificate Expiry",
         "Alert when certificate expires within 14 days.",
         (
-            Step("Verify:", ("openssl s_client -connect {connect} 2>/dev/null | openssl x509 -noout -dates",)),
+            Step(
+                "Verify:",
+                ("openssl s_client -connect {connect} 2>/dev/null | openssl x509 -noout -dates",),
+                lacking="starttls",
+            ),
+            Step(
+                "Verify:",
+                ("openssl s_client -connect {connect} -starttls {starttls} 2>/dev/null | openssl x509 -noout -dates",),
+                having="starttls",
+            ),
             Step(
                 "{dns_provider} Origin CA certs (15-year): no renewal needed. "
                 "If alert fires, check {web_server} config.",
@@ -67,7 +76,12 @@ RUNBOOK = {
         "TLS Check Failed",
         "Handshake timeout, certificate parse failure, or connection refused.",
         (
-            Step("Verify:", ("openssl s_client -connect {connect} -servername {name}",)),
+            Step("Verify:", ("openssl s_client -connect {connect} -servername {name}",), lacking="starttls"),
+            Step(
+                "Verify:",
+                ("openssl s_client -connect {connect} -servername {name} -starttls {starttls}",),
+                having="starttls",
+            ),
             *CERTIFICATE_FAULT,
             *(
                 replace(step, lacking="certificate")
@@ -144,9 +158,10 @@ def subjects(settings: Settings) -> tuple[str, ...]:
 
 
 def subject(each: Host) -> str:
-    """`makenot.work:443`, `[::1]:443`."""
-    name, port = each
-    return f"[{name}]:{port}" if ":" in name else f"{name.removesuffix('.')}:{port}"
+    """`makenot.work:443`, `[::1]:443`, `smtp://mail.example.com:25`."""
+    name, port, *scheme = each
+    place = f"[{name}]:{port}" if ":" in name else f"{name.removesuffix('.')}:{port}"
+    return f"{scheme[0]}://{place}" if scheme else place
 
 
 def look(settings: Settings) -> dict[str, "Sight"]:
@@ -178,7 +193,8 @@ def _see(each: Host, settings: Settings, latest: float) -> "Sight":
 
     if time.monotonic() > latest:
         return _late("others of its target took all the time")
-    return see(*each, settings.verify, settings.ca_file, Deadline.after(settings.timeout_s))
+    name, port, *scheme = each
+    return see(name, port, settings.verify, settings.ca_file, Deadline.after(settings.timeout_s), *scheme)
 
 
 def _late(why: str) -> "Sight":
@@ -196,8 +212,15 @@ def judge(seen: Mapping[str, "Sight"], settings: Settings, past: Mapping[str, Pa
 
 
 def host(value: Any) -> Host:
-    """`"www.example.com"` or `"example.com:8443"`, in the form that is sent. Raises ValueError."""
-    name, port = host_port(value, 443)
+    """`"www.example.com"`, `"example.com:8443"` or `"smtp://mail.example.com"`, as it goes over the wire. Raises
+    ValueError."""
+    from pom_cli.checks.tls.starttls import PORTS
+
+    scheme, apart, rest = value.partition("://") if isinstance(value, str) else ("", "", value)
+    if apart and scheme not in PORTS:
+        raise ValueError(value)
+    name, port = host_port(rest if apart else value, PORTS[scheme] if apart else 443)
     if ":" in name:
         ip_address(name)
-    return to_ascii(name).lower(), port
+    name = to_ascii(name).lower()
+    return (name, port, scheme) if apart else (name, port)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pom_cli.checks.tls.certificates import Certificate, called
 from pom_cli.checks.tls.sights import Handshake
+from pom_cli.checks.tls.starttls import REFUSED
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, UNREACHABLE, Status
 from pom_cli.net.faults import NOT_TLS
@@ -103,6 +104,8 @@ def _unfinished(seen: Handshake) -> Failure:
     if seen.hung:
         told = seen.fault.reason.replace("no answer", "handshake did not end")
         return Failure(UNREACHABLE, "handshake never ends", told)
+    if seen.fault.reason.startswith(REFUSED):
+        return Failure(ERROR, REFUSED, seen.fault.reason)
     if seen.fault.reason == NOT_TLS:
         return _error("not TLS", "what answers there does not speak it")
     if seen.protocol in _OLD or any(word in seen.said for word in _OFFERS_OLD):

@@ -7,25 +7,29 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pom_cli.checks.tls import starttls
 from pom_cli.checks.tls.certificates import Certificate, path, read
 from pom_cli.checks.tls.sights import Handshake, Sight
 from pom_cli.net import net, pool
 from pom_cli.net.deadline import Deadline, since_ms
 from pom_cli.net.faults import Fault, NoAnswer, fault_of, without_source
-from pom_cli.net.net import Address
+from pom_cli.net.race import Address, alternating
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
-MOST_ADDRESSES = 4  # of one name
+MOST_ADDRESSES = 8  # of one name, a day
+_DAY_S = 86400  # the same ones all day, so that one which is bad is not taken for well an hour later
 _BROWSERS = ("h2", "http/1.1")  # what browsers offer by ALPN; here it is the certificate alone that is wanted
 _CAME_BACK = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED)
 
 
-def see(host: str, port: int, verify: bool, ca_file: str | None, deadline: Deadline) -> Sight:
+def see(host: str, port: int, verify: bool, ca_file: str | None, deadline: Deadline, scheme: str = "") -> Sight:
     """What each of the host's addresses shows, all within the deadline: one that hangs takes nothing from another.
 
-    `ca_file` is trusted beside the system's roots; without `verify` everyone is.
+    `ca_file` is trusted beside the system's roots; without `verify` everyone is. `scheme` is the protocol that is asked
+    for TLS first.
     """
     # Loaded before a fault that leaves no file descriptor to load it with.
     import ssl  # noqa: F401
@@ -34,11 +38,11 @@ def see(host: str, port: int, verify: bool, ca_file: str | None, deadline: Deadl
         found = net.resolve(host, port, deadline)
     except NoAnswer as error:
         return Sight(error.fault)
-    addresses = chosen(found)
+    addresses = chosen(found, int(time.time() // _DAY_S))
     more = len(set(found)) - len(addresses)
     if len(addresses) == 1:
-        return Sight(None, (shake(addresses[0], host, verify, ca_file, deadline),), more)
-    work = functools.partial(shake, host=host, verify=verify, ca_file=ca_file, deadline=deadline)
+        return Sight(None, (shake(addresses[0], host, verify, ca_file, deadline, scheme),), more)
+    work = functools.partial(shake, host=host, verify=verify, ca_file=ca_file, deadline=deadline, scheme=scheme)
     seen = {}
     for address, result in pool.each(addresses, work, lambda _: deadline.seconds):
         seen[address] = _outcome(address, result)
@@ -53,14 +57,12 @@ def _outcome(address: Address, result: Handshake | pool.Overdue | Exception) -> 
     return result
 
 
-def chosen(found: list[Address], most: int = MOST_ADDRESSES) -> list[Address]:
-    """The addresses to look at: of each family in turn, since one family may have no way from here. Sorted, since a
-    resolver turns its answers round and each look should see the same ones."""
-    families: dict[int, list[Address]] = {}
-    for address in sorted(set(found), key=lambda one: (one.family, one.place)):
-        families.setdefault(address.family, []).append(address)
-    ranked = [(place, family, one) for family, each in families.items() for place, one in enumerate(each)]
-    return [one for _, _, one in sorted(ranked, key=lambda item: item[:2])][:most]
+def chosen(found: list[Address], turn: int = 0) -> list[Address]:
+    """The addresses to look at: all, or so many that each of them has its turn. Sorted, since a resolver turns its
+    answers round, and of each family in turn, since one family may have no way from here."""
+    ranked = alternating(sorted(found, key=lambda one: (one.family, one.place)))
+    begin = turn * MOST_ADDRESSES % len(ranked) if len(ranked) > MOST_ADDRESSES else 0
+    return [*ranked[begin:], *ranked[:begin]][:MOST_ADDRESSES]
 
 
 def shake(
@@ -69,13 +71,16 @@ def shake(
     verify: bool,
     ca_file: str | None,
     deadline: Deadline,
+    scheme: str = "",
     protocols: tuple[str, ...] = _BROWSERS,
 ) -> Handshake:
     """A browser's handshake; where that fails within TLS, another one that only reads what is shown."""
     try:
-        context = net.tls_context(verify, ca_file, None, protocols)  # first, or a run's first host would look slow
+        context = net.tls_context(
+            verify, ca_file, None, () if scheme else protocols
+        )  # first, or a run's first host would look slow
         start = time.monotonic()
-        with closing(_open(host, address, context, deadline)) as sock:
+        with closing(_open(host, address, context, deadline, scheme)) as sock:
             took_ms = since_ms(start)
             chain, protocol, cipher = shown(sock, verify), sock.version() or "", (sock.cipher() or [""])[0]
             return Handshake(
@@ -86,14 +91,15 @@ def shake(
     if (
         protocols and "NO_APPLICATION_PROTOCOL" in failed.said
     ):  # no web server: others may insist on a name of their own
-        return shake(address, host, verify, ca_file, deadline, ())
-    return _with_what_is_shown(failed, address, host, deadline) if failed.connected else failed
+        return shake(address, host, verify, ca_file, deadline, scheme, ())
+    refused = failed.fault is not None and failed.fault.reason.startswith(starttls.REFUSED)
+    return _with_what_is_shown(failed, address, host, deadline, scheme) if failed.connected and not refused else failed
 
 
-def _with_what_is_shown(failed: Handshake, address: Address, host: str, deadline: Deadline) -> Handshake:
+def _with_what_is_shown(failed: Handshake, address: Address, host: str, deadline: Deadline, scheme: str) -> Handshake:
     """Where that handshake fails too, the certificate may have come before the end of it."""
     try:
-        sock = net.wrap(net.reach(address, deadline), host, lenient(), deadline)
+        sock = net.wrap(_connected(address, deadline, scheme), host, lenient(), deadline)
     except (OSError, NoAnswer):
         return failed  # the first handshake has said what is wrong; there is only no certificate to read
     with closing(sock):
@@ -115,12 +121,24 @@ def shown(sock: Any, verified: bool) -> tuple[Certificate, ...]:
     return tuple(certificates) if verified else path(certificates)
 
 
-def _open(host: str, address: Address, context: "ssl.SSLContext", deadline: Deadline) -> "ssl.SSLSocket":
+def _open(host: str, address: Address, context: "ssl.SSLContext", deadline: Deadline, scheme: str) -> "ssl.SSLSocket":
     try:
-        sock = net.reach(address, deadline)
+        sock = _connected(address, deadline, scheme)
     except OSError as error:
         raise NoAnswer(fault_of("connect", error, deadline)) from error
     return net.start_tls(sock, host, context, deadline)
+
+
+def _connected(address: Address, deadline: Deadline, scheme: str) -> "socket.socket":
+    """A connection on which TLS can begin. Raises OSError, NoAnswer."""
+    sock = net.reach(address, deadline)
+    try:
+        if scheme:
+            starttls.upgrade(sock, scheme, deadline)
+    except NoAnswer:
+        sock.close()
+        raise
+    return sock
 
 
 def _failure(address: Address, error: NoAnswer) -> Handshake:

@@ -34,7 +34,7 @@ class TestChosen:
             ([v4(1)], [v4(1)]),
             ([v4(2), v4(1), v4(2)], [v4(1), v4(2)]),
             ([v6(1), v6(2), v4(1)], [v4(1), v6(1), v6(2)]),
-            ([v6(n) for n in range(9)] + [v4(1)], [v4(1), v6(0), v6(1), v6(2)]),
+            ([v6(n) for n in range(9)] + [v4(1)], [v4(1), *(v6(n) for n in range(7))]),
         ],
     )
     def test_a_few_are_looked_at_and_some_of_each_family(self, found: list[Address], expected: list[Address]) -> None:
@@ -44,6 +44,13 @@ class TestChosen:
         found = [v4(number) for number in range(9)]
         assert chosen(found) == chosen(found[5:] + found[:5])
         assert len(chosen(found)) == MOST_ADDRESSES
+
+    @pytest.mark.parametrize("count", [1, MOST_ADDRESSES, MOST_ADDRESSES + 1, 20, 33])
+    def test_each_of_many_has_its_turn(self, count: int) -> None:
+        found = [v4(number) for number in range(count)]
+        turns = [chosen(found, turn) for turn in range(100, 100 + count)]
+        assert {address for each in turns for address in each} == set(found)
+        assert all(len(set(each)) == min(count, MOST_ADDRESSES) for each in turns)
 
 
 def at(server: WebServer) -> Address:
@@ -176,7 +183,7 @@ class TestSee:
         with closing(socket.socket()) as sock:
             sock.bind(("127.0.0.1", 0))
             port = sock.getsockname()[1]
-            many = [Address(socket.AF_INET, (f"127.0.0.{number}", port)) for number in range(1, 8)]
+            many = [Address(socket.AF_INET, (f"127.0.0.{number}", port)) for number in range(1, MOST_ADDRESSES + 4)]
             monkeypatch.setattr(net, "resolve", lambda *_: many)
             sight = see("shop.example.com", port, True, None, Deadline.after(10))
-        assert (len(sight.handshakes), sight.more) == (MOST_ADDRESSES, 7 - MOST_ADDRESSES)
+        assert (len(sight.handshakes), sight.more) == (MOST_ADDRESSES, 3)
