@@ -81,10 +81,10 @@ def counting(subject: str, rulings: Sequence[Ruling]) -> list[Ruling]:
 
 
 def _ours(one: Handshake, reached: set[str], local: bool) -> bool:
-    """Is the reason on our side: our own fault; a whole family (IPv6) that leads nowhere from here; or `localhost`,
+    """Is the reason on our side: our own fault; a whole family (IPv6) that this host does not reach; or `localhost`,
     which is both 127.0.0.1 and ::1 on every machine, whichever of them a server listens on."""
     own = one.fault is not None and one.fault.blame == "ours"
-    return own or (_family(one) not in reached and (one.silent or local))
+    return own or (_family(one) not in reached and (one.no_way or local))
 
 
 def _family(one: Handshake) -> str:

@@ -13,7 +13,7 @@ from pom_cli.checks.tls.sights import Handshake, Sight
 from pom_cli.net import net, pool
 from pom_cli.net.deadline import Deadline, since_ms
 from pom_cli.net.faults import Fault, NoAnswer, fault_of, without_source
-from pom_cli.net.race import Address, alternating
+from pom_cli.net.race import Address, alternating, has_way
 
 if TYPE_CHECKING:
     import socket
@@ -154,7 +154,7 @@ def _failure(address: Address, error: NoAnswer) -> Handshake:
         verify_code=cause.verify_code if isinstance(cause, ssl.SSLCertVerificationError) else 0,
         said=_said(cause) if isinstance(cause, ssl.SSLError) and not closed else "",
         hung=isinstance(cause, TimeoutError) and cause.errno is None,
-        silent=error.fault.phase == "connect" and not refused,
+        no_way=error.fault.phase == "connect" and not refused and not has_way(address),
     )
 
 

@@ -15,7 +15,7 @@ class Handshake:
     verify_code: int = 0  # X509_V_ERR_* of OpenSSL's x509_vfy.h, where the certificate is at fault
     said: str = ""  # OpenSSL's name for any other fault of TLS, such as TLSV1_ALERT_PROTOCOL_VERSION
     hung: bool = False  # the deadline came
-    silent: bool = False  # nothing came back, not even a refusal, or there is no way to it
+    no_way: bool = False  # nothing came back, and this host does not reach that family at all
     protocol: str = ""
     cipher: str = ""  # OpenSSL's name
     chain: tuple[Certificate, ...] = ()  # the leaf first

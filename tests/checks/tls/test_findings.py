@@ -66,11 +66,11 @@ class TestAddressesThatDoNotCount:
     @pytest.mark.parametrize(
         "other",
         [
-            bad("2001:db8::1", SILENT, silent=True, hung=True),
-            bad("2001:db8::1", Fault("connect", "network unreachable"), silent=True),
+            bad("2001:db8::1", SILENT, no_way=True, hung=True),
+            bad("2001:db8::1", Fault("connect", "network unreachable"), no_way=True),
             bad("192.0.2.2", Fault("connect", "this process is out of file descriptors", "ours")),
         ],
-        ids=["a family that is silent", "a family without a way", "our own fault"],
+        ids=["a family that this host does not reach", "a family without a way", "our own fault"],
     )
     def test_what_is_as_likely_our_own_is_listed_and_no_problem(self, other: Handshake) -> None:
         one = found(good(), other)
@@ -86,7 +86,7 @@ class TestAddressesThatDoNotCount:
         assert found(good("127.0.0.1"), bad("::1", REFUSED), subject=f"{name}:443").status is OPERATIONAL
 
     def test_where_none_is_reached_all_count(self) -> None:
-        one = found(bad("192.0.2.1", REFUSED), bad("2001:db8::1", SILENT, silent=True, hung=True))
+        one = found(bad("192.0.2.1", REFUSED), bad("2001:db8::1", SILENT, no_way=True, hung=True))
         assert one.status is UNREACHABLE
         assert one.summary == (
             "2 of 2 addresses: 192.0.2.1: connection refused; 2001:db8::1: no answer within 10 s (connect)"
@@ -98,11 +98,12 @@ class TestAddressesThatDoNotCount:
 
 
 class TestSeveralAddresses:
-    def test_a_silent_one_of_a_family_that_answers_needs_attention(self) -> None:
-        one = found(good(), bad("192.0.2.2", SILENT, silent=True, hung=True))
+    @pytest.mark.parametrize("address", ["192.0.2.2", "2001:db8::1"])
+    def test_a_silent_one_of_a_family_that_this_host_reaches_needs_attention(self, address: str) -> None:
+        one = found(good(), bad(address, SILENT, hung=True))
         assert (one.status, one.verdicts["tls-failed"].status) == (DEGRADED, DEGRADED)
         assert one.detail["days_left"] == 63
-        assert one.detail["address"] == "192.0.2.2"
+        assert one.detail["address"] == address
         assert one.detail["reason"] == "no answer within 10 s"
 
     def test_a_wrong_certificate_on_one_is_an_error(self) -> None:
