@@ -240,7 +240,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The test root is one of the system's."""
     ca_file = str(authority().write_public(tmp_path / "root.pem"))
     real = net.tls_context
-    monkeypatch.setattr(net, "tls_context", lambda verify, _: real(verify, ca_file if verify else None))
+    monkeypatch.setattr(net, "tls_context", lambda verify, _, *more: real(verify, ca_file if verify else None, *more))
     monkeypatch.setattr("pom_cli.net.exchange.tls_context", net.tls_context)
 
 
