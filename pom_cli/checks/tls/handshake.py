@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ssl
 
 MOST_ADDRESSES = 8  # of one name, a day
-_DAY_S = 86400  # the same ones all day, so that one which is bad is not taken for well an hour later
+_DAY_S = 86400  # the same ones all day, so that one which is bad is not reported as fixed an hour later
 _BROWSERS = ("h2", "http/1.1")  # what browsers offer by ALPN; here it is the certificate alone that is wanted
 _CAME_BACK = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED)
 
@@ -58,7 +58,7 @@ def _outcome(address: Address, result: Handshake | pool.Overdue | Exception) -> 
 
 
 def chosen(found: list[Address], turn: int = 0) -> list[Address]:
-    """The addresses to look at: all, or so many that each of them has its turn. Sorted, since a resolver turns its
+    """The addresses to look at: all, or a share that moves on with `turn`. Sorted, since a resolver turns its
     answers round, and of each family in turn, since one family may have no way from here."""
     ranked = alternating(sorted(found, key=lambda one: (one.family, one.place)))
     begin = turn * MOST_ADDRESSES % len(ranked) if len(ranked) > MOST_ADDRESSES else 0
@@ -90,7 +90,7 @@ def shake(
         failed = _failure(address, error)
     if (
         protocols and "NO_APPLICATION_PROTOCOL" in failed.said
-    ):  # no web server: others may insist on a name of their own
+    ):  # no web server: a mail server may insist on its own names
         return shake(address, host, verify, ca_file, deadline, scheme, ())
     refused = failed.fault is not None and failed.fault.reason.startswith(starttls.REFUSED)
     return _with_what_is_shown(failed, address, host, deadline, scheme) if failed.connected and not refused else failed

@@ -19,7 +19,7 @@ _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # PostgreSQL's protocol, secti
 
 
 def upgrade(sock: "socket.socket", scheme: str, deadline: Deadline) -> None:
-    """Come to where TLS begins. Raises NoAnswer where the server does not go along."""
+    """Come to where TLS begins. Raises NoAnswer where the server refuses."""
     stream = Stream(sock, deadline)
     try:
         sock.settimeout(deadline.remaining())
@@ -32,7 +32,7 @@ def upgrade(sock: "socket.socket", scheme: str, deadline: Deadline) -> None:
 
 def _smtp(sock: "socket.socket", stream: Stream) -> None:  # RFC 3207
     _expect(stream, b"220", multiline=True)
-    sock.sendall(b"EHLO [127.0.0.1]\r\n")  # a client without a name of its own (RFC 5321, section 4.1.4)
+    sock.sendall(b"EHLO [127.0.0.1]\r\n")  # a client without a host name (RFC 5321, section 4.1.4)
     _expect(stream, b"250", multiline=True)
     sock.sendall(b"STARTTLS\r\n")
     _expect(stream, b"220", multiline=True)
