@@ -14,6 +14,7 @@ from typing import Any
 from pom_cli import jobs as looks
 from pom_cli.jobs import Job, Look, Lost
 from pom_cli.store.progress import Progress
+from pom_cli.toml.secrets import without_secrets
 
 AT_ONCE = 4  # a process takes 30 MiB and a third of a second of the processor to start
 START_S = 15.0  # for it to start on a busy machine, on top of the look's own budget
@@ -46,7 +47,7 @@ def _alone(job: Job, now: datetime, end: float) -> Any:
     if limit <= 0:
         return Lost("no time was left to check it in a separate process")
     command = [sys.executable, "-P", "-m", "pom_cli.isolation"]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environ = {**without_secrets(os.environ), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603 - this very program
             command, input=pickle.dumps((job, now)), stdout=subprocess.PIPE, env=environ, timeout=limit, check=False

@@ -1,6 +1,7 @@
 """The looks of a run: what there is to look at, what of it is due, the look itself, and what judging it gives."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -103,6 +104,15 @@ def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
     # A bug that one target's answer brings to light must not keep the others from being told of.
     except Exception as error:  # noqa: BLE001
         return _fault(job, error)
+
+
+def masked(finding: Finding, safe: Callable[[Any], Any]) -> Finding:
+    """The finding without the secrets that came back in what was seen: every text in it goes through `safe`."""
+    verdicts = {
+        alert: replace(one, summary=safe(one.summary), subjects=safe(one.subjects))
+        for alert, one in finding.verdicts.items()
+    }
+    return replace(finding, summary=safe(finding.summary), verdicts=verdicts, detail=safe(finding.detail))
 
 
 def _untold(job: Job, why: str, answered: bool, detail: Mapping[str, Any] | None = None) -> list[Finding]:

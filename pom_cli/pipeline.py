@@ -23,7 +23,7 @@ from pom_cli.config import Config
 from pom_cli.config.silences import Quiet, maintenance
 from pom_cli.config.targets import Target, explained_by
 from pom_cli.frozen import dataclass
-from pom_cli.jobs import Job, Look, Lost, judge
+from pom_cli.jobs import Job, Look, Lost, judge, masked
 from pom_cli.mesh import vantage
 from pom_cli.model import ERROR, OPERATIONAL, UNKNOWN, UNREACHABLE, Finding, Key, Notice, State, Status
 from pom_cli.store import crashes, results
@@ -182,7 +182,7 @@ def record(
     """
     crashes.acquit(db, [job.key for job, observed in seen if not isinstance(observed, Lost)])
     stored = results.load(db, {job.kind for job, _ in seen} | {"health"})
-    records = [one for look_ in seen for one in _records(db, look_, stored, network, now, ended)]
+    records = [one for look_ in seen for one in _records(db, config, look_, stored, network, now, ended)]
     quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now - _LOOKS_BACK)]
     records = [(job, _with_maintenance(one, stored, quiet, now)) for job, one in records]
     results.record(db, [one for _, one in records], stored, now)
@@ -200,6 +200,7 @@ def _with_maintenance(one: Record, stored: Mapping[Key, Stored], quiet: Sequence
 
 def _records(
     db: sqlite3.Connection,
+    config: Config,
     one: Look,
     stored: Mapping[Key, Stored],
     network: Network,
@@ -212,7 +213,7 @@ def _records(
     findings = judge(one, {subject: results.past(db, have, now) for subject, have in known.items()}, now)
     holds_ms = round(limit(job.check.interval).total_seconds() * 1000)
     records = []
-    for finding in findings:
+    for finding in (masked(one, config.secrets.masked) for one in findings):
         if network.offline and module.NETWORK and not finding.answered:
             finding = without_network(finding, f"this monitor is offline: {network.proof}")
         elif network.ours and _of_target(job.kind) and finding.status is not OPERATIONAL:

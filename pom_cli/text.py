@@ -1,7 +1,8 @@
 """Text made safe: what comes from outside cut to one printable line, what may be a secret hidden."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 # Not compiled before they are needed: that takes longer than to read this file.
@@ -38,9 +39,55 @@ def hide(text: str, secret: str) -> str:
     """`text` without the secret, in whatever case it was echoed; a short one is hidden where it stands alone."""
     if not secret:
         return text
-    found = re.escape(secret)
-    alone = found if len(secret) >= _SHORT else rf"(?<![^\W_]){found}(?![^\W_])"
-    return re.sub(alone, HIDDEN, text, flags=re.IGNORECASE)
+    return re.sub(_alone(secret), HIDDEN, text, flags=re.IGNORECASE)
+
+
+def mask(value: Any, secrets: frozenset[str]) -> Any:
+    """A JSON value from outside without any of the secrets: as they are, in base64, or percent-encoded."""
+    if isinstance(value, str):
+        pattern = _pattern(secrets)
+        return re.sub(pattern, HIDDEN, value, flags=re.IGNORECASE) if pattern else value
+    if isinstance(value, Mapping):
+        return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(mask(item, secrets) for item in value)
+    return value
+
+
+@lru_cache(8)
+def _pattern(secrets: frozenset[str]) -> str:
+    forms = {form for secret in secrets if secret for form in (secret, *_encoded(secret))}
+    return "|".join(_alone(form) for form in sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _alone(text: str) -> str:
+    found = re.escape(text)
+    return found if len(text) >= _SHORT else rf"(?<![^\W_]){found}(?![^\W_])"
+
+
+def _encoded(secret: str) -> Iterator[str]:
+    """How a secret may look that somebody sends back encoded, within something longer too (AUTH PLAIN, Basic)."""
+    from base64 import b64encode
+    from urllib.parse import quote
+
+    data = secret.encode("utf-8", "surrogateescape")
+    yield quote(data, safe="")
+    for before, mixed in ((0, 0), (1, 2), (2, 3)):  # bytes before it, and the characters that depend on those, too
+        text = b64encode(bytes(before) + data).decode()[mixed : (before + len(data)) * 8 // 6]
+        if len(text) >= _SHORT:
+            yield text
+            yield text.translate(str.maketrans("+/", "-_"))
+
+
+def secrets_in(text: str) -> Iterator[str]:
+    """The passwords and tokens in a URL: what `without_passwords` hides of it, for hiding it elsewhere."""
+    from urllib.parse import unquote
+
+    for password in re.findall(r"//[^/?#\s]*?:([^/?#\s]*)@", text):
+        yield from (password, unquote(password))
+    for found in re.finditer(_QUERY, text):
+        if _without_value(found) != found[0]:
+            yield from (found[3], unquote(found[3]))
 
 
 def names_a_secret(key: str) -> bool:

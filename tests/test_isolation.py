@@ -86,3 +86,10 @@ def test_without_time_or_processes_it_is_unknown_too(
     assert ended(scene) == {"no process could be started to check it: No such file or directory"}
     monkeypatch.setattr(isolation, "ALL_S", 0.0)
     assert ended(scene) == {"no time was left to check it in a separate process"}
+
+
+def test_the_process_apart_knows_no_secret(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POM_API_TOKEN", "a-secret")
+    monkeypatch.setattr(sys, "executable", python(tmp_path, f'echo "$POM_API_TOKEN" >{tmp_path}/told; exit 1'))
+    ended(scene)
+    assert (tmp_path / "told").read_text() == "\n"

@@ -1,7 +1,11 @@
+import base64
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pom_cli import text as text_
 from pom_cli.text import clean, hide, host_alone, names_a_secret, one_line, printable, without_passwords
 
 
@@ -116,3 +120,38 @@ def test_no_password_comes_through(password: str) -> None:
             without_passwords(text)
             == text[: text.find("//") + 2 if "//" in text else 0] + "(hidden)@" + text.rpartition("@")[2]
         )
+
+
+@given(
+    st.text("abcdefgh+/=é", min_size=8, max_size=30),
+    st.binary(max_size=20),
+    st.binary(max_size=20),
+    st.sampled_from((base64.b64encode, base64.urlsafe_b64encode)),
+)
+def test_a_secret_is_masked_in_base64_wherever_it_stands_in_what_was_encoded(
+    secret: str, before: bytes, after: bytes, encode: Callable[[bytes], bytes]
+) -> None:
+    data = secret.encode()
+    shown = text_.mask(f"said: {encode(before + data + after).decode()}", frozenset({secret}))
+    assert text_.HIDDEN in shown
+    left = shown.removeprefix("said: ").replace(text_.HIDDEN, "")
+    assert len(left) * 6 // 8 <= len(before) + len(after) + 6, "but for the characters at the edges"
+
+
+def test_a_secret_is_masked_as_it_is_and_percent_encoded_and_in_every_part_of_a_value() -> None:
+    secrets = frozenset({"p@ss/word!"})
+    seen = {"a": ["p@ss/word!", ("x P@SS/WORD!", 7)], "p%40ss%2Fword%21": None}
+    assert text_.mask(seen, secrets) == {"a": ["(hidden)", ("x (hidden)", 7)], "(hidden)": None}
+    assert text_.mask("nothing to hide", frozenset()) == "nothing to hide"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://user:pa%20ss@shop.example.com/", {"pa%20ss", "pa ss"}),
+        ("https://shop.example.com/?page=2&api_key=0123456789", {"0123456789"}),
+        ("https://shop.example.com/a@b?page=2", set()),
+    ],
+)
+def test_the_secrets_in_a_url_are_found(url: str, found: set[str]) -> None:
+    assert set(text_.secrets_in(url)) == found

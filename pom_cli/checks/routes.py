@@ -17,7 +17,7 @@ from pom_cli.model import DEGRADED, ERROR, OPERATIONAL, UNKNOWN, Finding, Past, 
 from pom_cli.net.client import Client
 from pom_cli.net.faults import Fault
 from pom_cli.net.lanes import longest
-from pom_cli.text import clean
+from pom_cli.text import clean, without_passwords
 from pom_cli.toml.table import Table
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class Route:
 
     path: str
     status: tuple[int, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The path for showing it: a token in its query is nobody's to read."""
+        return without_passwords(self.path)
 
     def expects(self, code: int) -> bool:
         return code in self.status if self.status else 200 <= code < 300
@@ -106,7 +111,7 @@ def facts(settings: Settings) -> Mapping[str, Any]:
 
 
 def subjects(settings: Settings) -> tuple[str, ...]:
-    return tuple(route.path for route in settings.routes)
+    return tuple(route.subject for route in settings.routes)
 
 
 def look(settings: Settings) -> tuple[Seen, ...]:
@@ -153,7 +158,7 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
     detail: dict[str, Any] = {"url": without_query(settings.root + route.path), "attempts": seen.attempts}
     if isinstance(outcome, Fault):
         return Finding(
-            subject=route.path,
+            subject=route.subject,
             status=status,
             summary=summary,
             verdicts=verdicts("route", outcome, status, summary),
@@ -161,7 +166,7 @@ def _finding(route: Route, seen: Seen, settings: Settings) -> Finding:
             answered=outcome.blame == "certificate",
         )
     return Finding(
-        subject=route.path,
+        subject=route.subject,
         status=status,
         summary=summary,
         verdicts=verdicts("route", outcome, status, summary),
@@ -210,10 +215,10 @@ def _routes(table: Table, site: Site) -> tuple[Route, ...]:
     found: dict[str, Route] = {}
     for each in table.tables("paths"):
         route = _route(each, site)
-        if route and route.path in found:
-            table.problems.append(f"{each.path}: {route.path!r} is not a new path; give each path once")
+        if route and route.subject in found:
+            table.problems.append(f"{each.path}: {route.subject!r} is not a new path; give each path once")
         elif route:
-            found[route.path] = route
+            found[route.subject] = route
     if table.data.get("paths") == []:
         table.problem("paths", 'a list with at least one path, like ["/", "/login"]')
     return tuple(found.values())

@@ -1,6 +1,6 @@
 """pom check: kinds, targets and URLs in any order → one run over them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from pom_cli.checks import KINDS
 from pom_cli.errors import PomError, UsageError
 from pom_cli.text import without_passwords
 from pom_cli.toml.address import is_address_like, typed_url
+from pom_cli.toml.secrets import Secrets
 from pom_cli.toml.table import Table, nearest
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
         kinds = [word for word in named if word in KINDS]
         adhoc = _adhoc(urls.values(), kinds)
         _tell_idle(kinds, [url for url in urls.values() if url not in {job.target.name for job in adhoc}])
-        report = _merged(report, _look_only(adhoc, now))
+        report = _merged(report, _look_only(adhoc, now, Secrets().masked))
     if not urls or any(word not in KINDS for word in named):
         loaded = session.config_for_timer(context) if due and not dry_run else session.config(context)
         broken = loaded.broken
@@ -58,7 +59,7 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
         if not jobs:
             _tell_idle([word for word in named if word in KINDS], [word for word in named if word not in KINDS] or None)
         if dry_run:
-            report = _merged(report, _look_only(jobs, now))
+            report = _merged(report, _look_only(jobs, now, loaded.secrets.masked))
         else:
             report = _merged(report, _run(loaded, jobs, due, now, as_json))
     show(report, as_json)
@@ -161,14 +162,14 @@ def _adhoc(urls: Iterable[str], kinds: Iterable[str]) -> "list[Job]":
     return jobs
 
 
-def _look_only(jobs: "list[Job]", now: datetime) -> "Report":
+def _look_only(jobs: "list[Job]", now: datetime, safe: "Callable[[Any], Any]") -> "Report":
     from pom_cli import jobs as looks
     from pom_cli import pipeline
     from pom_cli.model import Key
 
     seen = looks.look(jobs)
     results = [
-        pipeline.Result(Key(one[0].target.name, one[0].kind, finding.subject), finding, now)
+        pipeline.Result(Key(one[0].target.name, one[0].kind, finding.subject), looks.masked(finding, safe), now)
         for one in seen
         for finding in looks.judge(one, {}, now)
     ]

@@ -26,7 +26,7 @@ from pom_cli.frozen import dataclass
 from pom_cli.outside import Unreadable, from_toml
 from pom_cli.text import clean
 from pom_cli.toml import secrets
-from pom_cli.toml.address import SSH, base_url, host_port, is_loopback
+from pom_cli.toml.address import SSH, base_url, host_port, is_loopback, is_public, origin
 from pom_cli.toml.secrets import Secrets
 from pom_cli.toml.table import Table, shown
 
@@ -119,6 +119,7 @@ def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
     alerts = audience.read(top.table("alerts"), known, warnings, [target.alerts for target in found.values()])
     _check_recipients(found, alerts, top)
     peers = _peers(top.table("peers"))
+    warnings += [*_in_the_clear(peers), *secrets.short(known)]
     if not found and not peers and not top.problems:
         top.problems.append(f'{path}: nothing to watch; add a target: [targets.shop] and url = "https://example.com"')
     return Config(
@@ -129,7 +130,7 @@ def _config(top: Table, path: Path, environ: Mapping[str, str]) -> Config:
         witnesses=_witnesses(offline, found),
         targets=found,
         peers=peers,
-        secrets=known,
+        secrets=replace(known, configured=secrets.masking(top.effective)),
         silences=_silences(top, [*found, *peers]),
         runbook=runbook.read(top.table("runbook")),
         page=page.read(top.table("page")),
@@ -177,6 +178,17 @@ def _witnesses(table: Table, found: Mapping[str, Target]) -> tuple[tuple[str, in
     table.effective["witnesses"] = table.data.get("witnesses", usual)
     table.finish()
     return witnesses
+
+
+def _in_the_clear(peers: Mapping[str, Peer]) -> list[str]:
+    """Peers whose answers anybody on the way can read: what is watched, and how it is."""
+    asked = [(peer, *origin(peer.url)[:2]) for peer in peers.values() if peer.url]
+    return [
+        f"peers.{peer.name}.url: {shown(peer.url)} is plain HTTP over a public network: what peers tell each other can "
+        "be read on the way; a private network, or a URL with https://, would hide it"
+        for peer, scheme, host in asked
+        if scheme == "http" and is_public(host)
+    ]
 
 
 def _peers(tables: Table) -> dict[str, Peer]:

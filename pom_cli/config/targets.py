@@ -11,6 +11,7 @@ from pom_cli.checks import KINDS, ON_BY_DEFAULT, Site, alert_names
 from pom_cli.config.alerts import Recipients, recipients
 from pom_cli.config.instance import NAME, NAME_RULE, Instance
 from pom_cli.frozen import dataclass
+from pom_cli.text import without_passwords
 from pom_cli.times import written
 from pom_cli.toml.address import SSH, origin
 from pom_cli.toml.secrets import Secrets
@@ -61,7 +62,8 @@ class Target:
 
     @property
     def url(self) -> str:
-        return self.site.url
+        """The URL for showing it: without what may be a secret."""
+        return without_passwords(self.site.url)
 
 
 def read(tables: Table, instance: Instance, secrets: Secrets, warnings: list[str]) -> dict[str, Target]:

@@ -45,7 +45,27 @@ def modes(patient: Patient) -> list[Point]:
     if user is None:
         return [fault(f"there is no user {USER}, whom the timers run as", "deploy again: ./deploy.sh HOST")]
     found = [*_config_modes(patient.path, user), *_env_modes(patient.path.with_name("env"), patient)]
-    return [*found, *_data_modes(data, user, patient.installed)]
+    return [*found, *_data_modes(data, user, patient.installed), *_open_to_others(patient, data, user)]
+
+
+def _open_to_others(patient: Patient, data: Path, user: Account) -> list[Point]:
+    """What somebody else could write: the config names commands that PoM runs, and the data folder says who is told."""
+    owners = {0, user.uid} if patient.installed else {0, os.geteuid(), user.uid}
+    env = patient.path.with_name("env")
+    found = []
+    for path in (patient.path.parent, patient.path, env, data):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # told elsewhere, or not there
+        sticky = path.is_dir() and status.st_mode & 0o1000
+        if status.st_mode & 0o002 and not sticky:
+            told = f"{path}: everybody may write it ({status.st_mode & 0o7777:04o})"
+            found.append(fault(told, f"chmod o-w {quote(str(path))}"))
+        if path != data and status.st_uid not in owners:
+            told = f"{path}: it belongs to user {status.st_uid}, who can change it"
+            found.append(fault(told, f"chown root:{user.name} {quote(str(path))}"))
+    return found
 
 
 def disk(patient: Patient) -> list[Point]:

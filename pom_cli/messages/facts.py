@@ -43,7 +43,7 @@ def about(config: Config, name: str) -> dict[str, Any]:
         # About this monitor itself: any target that has a name will do to try one with.
         tried = next((target for target in config.targets.values() if _named(target)), None)
         facts |= {"host": tried.site.host, "url": tried.site.url} if tried else {}
-    return {key: value for key, value in facts.items() if value}
+    return {key: config.secrets.masked(value) for key, value in facts.items() if value}
 
 
 def _named(target: Target) -> bool:

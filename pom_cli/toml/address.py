@@ -117,3 +117,23 @@ def is_loopback(name: str) -> bool:
         except ValueError:
             return False
     return name == "localhost" or name.endswith(".localhost")
+
+
+# Python's own `is_private` counts the ranges of documentation, too, and not 100.64.0.0/10 (RFC 6598), where VPNs are.
+_PRIVATE = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+    *("fc00::/7", "fe80::/10", "::1/128"),
+)
+_PRIVATE_NAMES = (".internal", ".local", ".home.arpa", ".ts.net")
+
+
+def is_public(name: str) -> bool:
+    """Is this host (as `host` gives it) an address of the open internet, or a name that may be one."""
+    from ipaddress import ip_address, ip_network
+
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return "." in name and not is_loopback(name) and not name.endswith(_PRIVATE_NAMES)
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return not any(plain in ip_network(one) for one in _PRIVATE)

@@ -4,13 +4,18 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pom_cli.frozen import dataclass
-from pom_cli.text import hide
+from pom_cli.text import mask, names_a_secret, secrets_in
 
 _NAMES = "POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)"
 _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+# Headers that authorize nobody; their values are words that stand in answers, too.
+_HARMLESS = ("accept", "accept-encoding", "accept-language", "cache-control", "content-type", "origin", "user-agent")
+SHORTEST = 16  # characters of a good token
+_LEAST = 6  # characters
+T = TypeVar("T")
 _PIECE = r"""\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|(.+))"""
 
 
@@ -20,16 +25,17 @@ class Secrets:
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     unreadable: str = ""  # why the env file could not be read, "" where it was or where there is none
+    configured: frozenset[str] = field(default=frozenset(), repr=False)  # those that the config itself has
 
     def get(self, name: str) -> str:
         """The secret of this name, "" where it is not set."""
         return self.values.get(name, "")
 
-    def masked(self, text: str) -> str:
-        """The text, which comes from outside, without any of them."""
-        for secret in {one for value in self.values.values() for one in (value, *_listed(value))}:
-            text = hide(text, secret)
-        return text
+    def masked(self, value: T) -> T:
+        """A text, or another JSON value, that comes from outside, without any of them."""
+        known = {one for text in self.values.values() for one in (text, *_listed(text))}
+        found: T = mask(value, frozenset(known) | self.configured)
+        return found
 
     def api_tokens(self) -> tuple[str, ...]:
         """The tokens that the API accepts: more than one while they are rotated."""
@@ -39,6 +45,37 @@ class Secrets:
         """The tokens that questions to this peer are signed with: its own, else the API's."""
         own = self.get(f"POM_PEER_{re.sub('[^A-Za-z0-9]', '_', peer).upper()}_TOKEN")
         return _listed(own) or self.api_tokens()
+
+
+def configured(value: Any, key: str = "") -> Iterator[str]:
+    """The secrets within a value of the config: what `pom config show` hides, and its parts."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if key == "headers" and isinstance(item, str) and name.lower() not in _HARMLESS:
+                yield from (item, item.rpartition(" ")[2]) if names_a_secret(name) else (item,)  # `Bearer TOKEN`
+            else:
+                yield from configured(item, name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from configured(item, key)
+    elif isinstance(value, str):
+        yield from [value] if names_a_secret(key) else secrets_in(value)
+
+
+def masking(effective: Mapping[str, Any]) -> frozenset[str]:
+    """The secrets of a config that are long enough not to be found in texts by chance."""
+    return frozenset(one for one in configured(effective) if len(one) >= _LEAST)
+
+
+def short(known: Secrets) -> list[str]:
+    """A warning for each token that can be guessed: with a signature to compare, that takes no asking."""
+    return [
+        f"{name}: a token of {len(token)} characters can be guessed; give it {SHORTEST} or more: openssl rand -hex 32"
+        for name, value in known.values.items()
+        if name == "POM_API_TOKEN" or name.startswith("POM_PEER_")
+        for token in _listed(value)
+        if len(token) < SHORTEST
+    ]
 
 
 def load(environ: Mapping[str, str], env_file: Path, names: Collection[str] = ()) -> Secrets:
@@ -69,6 +106,11 @@ def references(data: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, s
         if key == "headers":
             yield from ((f"{place}.{header}", name) for header, one in value.items() if (name := reference(one)))
         yield from references(value, place)
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a child, which has no use for any of PoM's own settings."""
+    return {name: value for name, value in environ.items() if not name.startswith("POM_")}
 
 
 def parse(text: str, names: Collection[str] = ()) -> dict[str, str]:

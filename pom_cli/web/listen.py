@@ -43,7 +43,7 @@ def listen(
 
 
 def _sleep(seconds: float, stopping: threading.Event) -> None:
-    """Not `stopping.wait`: a signal's handler sets it on this very thread, and could meet the lock that waiting takes."""
+    """Not `stopping.wait`: a signal's handler sets it on this thread, and could meet the lock that waiting takes."""
     end = time.monotonic() + seconds
     while not stopping.is_set() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, _STEP_S))

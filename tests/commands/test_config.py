@@ -15,9 +15,44 @@ LINES = [
 
 class TestCheck:
     def test_a_right_config_is_said_to_be_so(self, pom: Pom, tmp_path: Path) -> None:
-        ran = pom("config", "check", config=f'{SHOP}[peers.astra]\nurl = "http://192.0.2.7:9100"\n')
+        ran = pom("config", "check", config=f'{SHOP}[peers.astra]\nurl = "http://192.168.0.7:9100"\n')
         told = f"{tmp_path}/conf/pom.toml: no mistakes; targets: 1, checks: 2, peers: 1\n"
         assert (ran.code, ran.out, ran.err) == (0, told, "")
+
+    @pytest.mark.parametrize(
+        ("url", "warned"),
+        [
+            ("http://203.0.113.7:9100", True),
+            ("http://[2001:db8::7]:9100", True),
+            ("http://[::ffff:203.0.113.7]:9100", True),
+            ("http://astra.example.com:9100", True),
+            ("https://203.0.113.7:9100", False),
+            ("http://127.0.0.1:9100", False),
+            ("http://localhost:9100", False),
+            ("http://10.1.2.3:9100", False),
+            ("http://172.31.0.1:9100", False),
+            ("http://172.32.0.1:9100", True),
+            ("http://100.100.7.9:9100", False),
+            ("http://100.128.0.1:9100", True),
+            ("http://[fd7a:115c:a1e0::7]:9100", False),
+            ("http://astra:9100", False),
+            ("http://astra.tailnet.ts.net:9100", False),
+        ],
+    )
+    def test_a_peer_that_is_asked_in_the_open_is_warned_of(self, pom: Pom, url: str, warned: bool) -> None:
+        ran = pom("config", "check", config=f'{SHOP}[peers.astra]\nurl = "{url}"\n')
+        assert (ran.code, [f"peers.astra.url: '{url}' is plain HTTP" in line for line in ran.complaints]) == (
+            0,
+            [True] if warned else [],
+        )
+
+    @pytest.mark.parametrize("name", ["POM_API_TOKEN", "POM_PEER_ASTRA_TOKEN"])
+    def test_a_short_token_is_warned_of_and_not_shown(self, pom: Pom, name: str) -> None:
+        ran = pom("config", "check", config=SHOP, env={name: "0123456789abcdef,quite-a-secret"})
+        assert ran.code == 0
+        (line,) = ran.complaints
+        assert f"{name}: a token of 14 characters can be guessed" in line
+        assert "quite" not in ran.err
 
     def test_every_mistake_has_its_line_on_standard_error(self, pom: Pom) -> None:
         ran = pom("config", "check", config=MISTAKES)

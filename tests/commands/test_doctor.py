@@ -242,6 +242,30 @@ def test_an_env_file_that_everybody_may_read_is_a_fault(
     assert line.startswith("ok: ")
 
 
+@pytest.mark.parametrize("name", ["conf/pom.toml", "conf", "conf/env", "data"])
+def test_what_everybody_may_write_is_a_fault(
+    pom: Pom, good: str, config_file: Callable[[str], Path], name: str
+) -> None:
+    path = config_file(good).parents[1] / name
+    pom("doctor", config=good)
+    path.mkdir(exist_ok=True) if name == "data" else path.touch()
+    mode = path.stat().st_mode & 0o777
+    assert not any("everybody may write" in line for line in told(pom("doctor", config=good), "files"))
+    path.chmod(mode | 0o002)
+    lines = told(pom("doctor", config=good), "files")
+    path.chmod(mode)
+    assert any(line.startswith(f"fault: files: {path}: everybody may write it") for line in lines)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_an_env_file_of_another_user_is_a_fault(pom: Pom, good: str, config_file: Callable[[str], Path]) -> None:
+    env = config_file(good).with_name("env")
+    env.write_text("")
+    os.chown(env, 12345, 12345)
+    line = next(line for line in told(pom("doctor", config=good), "files") if "belongs to user 12345" in line)
+    assert line.startswith(f"fault: files: {env}: ")
+
+
 def test_a_full_disk_is_a_fault(pom: Pom, good: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LEAST_BYTES", 1 << 62)
     pom("check", config=good)

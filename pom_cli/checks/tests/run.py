@@ -22,6 +22,7 @@ from pom_cli.checks.tests.output import Output
 from pom_cli.model import SuiteRun
 from pom_cli.text import clean
 from pom_cli.times import short
+from pom_cli.toml.secrets import without_secrets
 
 NAMES = 200  # failing tests that are kept by name; their number is kept whole
 TIMED_OUT = 124  # the exit code of a run that its time limit ended: timeout(1)
@@ -145,7 +146,7 @@ def _home() -> str:
 
 def _environment(local: bool) -> dict[str, str]:
     """Without PoM's secrets; here the shell is /bin/sh, for that of user pom is nologin."""
-    kept_ = {name: value for name, value in os.environ.items() if not name.startswith("POM_")}
+    kept_ = without_secrets(os.environ)
     return {**kept_, "SHELL": "/bin/sh"} if local else kept_
 
 

@@ -47,8 +47,11 @@ def second_opinion(text: str, domain: str, order: Order, deadline: Deadline) -> 
 def _ask(text: str, domain: str, deadline: Deadline) -> set[date]:
     """The days that python-whois takes for the expiry. A child that fails, or is killed, has no opinion."""
     import json
+    import os
     import subprocess
     import sys
+
+    from pom_cli.toml.secrets import without_secrets
 
     command = [sys.executable, "-P", "-W", "ignore", "-c", _CHILD]
     try:
@@ -56,6 +59,7 @@ def _ask(text: str, domain: str, deadline: Deadline) -> set[date]:
             command,
             input=json.dumps([domain, text]).encode(),
             capture_output=True,
+            env=without_secrets(os.environ),
             timeout=min(_PATIENCE, deadline.remaining()),
             check=True,
         )

@@ -68,3 +68,10 @@ def test_a_child_that_fails_hangs_or_burns_has_no_opinion(monkeypatch: pytest.Mo
 
 def test_a_very_long_answer_is_not_worth_a_child() -> None:
     assert second_opinion("x" * 100_000, "a.zz", Order.OPEN, Deadline.after(10)) is None
+
+
+def test_the_child_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POM_API_TOKEN", "a-secret")
+    says = """import os; print('["2027-03-0%d"]' % (1 + ("POM_API_TOKEN" in os.environ)))"""
+    monkeypatch.setattr(second_reader, "_CHILD", says)
+    assert second_reader._ask("", "a.zz", Deadline.after(20)) == {date(2027, 3, 1)}
