@@ -123,7 +123,7 @@ def test_a_silence_ends_at_its_time_or_when_it_is_lifted() -> None:
     one = Silence("1", "shop", "", START, START + timedelta(hours=1))
     lifted = Silence("1", "shop", "", START, START + timedelta(hours=1), lifted_at=START + timedelta(minutes=5))
     assert [one.covers(START + timedelta(minutes=m)) for m in (-1, 0, 59, 60)] == [False, True, True, False]
-    assert [lifted.covers(START + timedelta(minutes=m)) for m in (4, 5)] == [True, False]
+    assert [lifted.covers(START + timedelta(seconds=s)) for s in (280, 300)] == [True, False]
 
 
 def test_a_kind_alone_can_be_silenced() -> None:
