@@ -56,7 +56,7 @@ def toml(
 def said(postmark: PostmarkServer) -> list[tuple[str, str]]:
     """Who was told what, in order, without PoM's own name; its heartbeats alone make checks overdue."""
     mails = [(mail["To"], mail["Subject"].removeprefix("[PoM hetzner] ")) for mail in postmark.accepted]
-    return [(to, subject) for to, subject in mails if not subject.startswith("checks-overdue")]
+    return [(to, subject) for to, subject in mails if not subject.startswith("checks overdue")]
 
 
 def silence(scene: Scene, minutes: int, kind: str = "") -> None:
@@ -66,7 +66,11 @@ def silence(scene: Scene, minutes: int, kind: str = "") -> None:
     database.close()
 
 
-DOWN, BACK = "shop health: operational → error", "shop health: error → operational"
+DOWN = "shop error: 500 Internal Server Error"
+
+
+def back(after: str) -> str:
+    return f"shop operational again after {after}"
 
 
 class TestAnExpiredCertificate:
@@ -94,7 +98,7 @@ cors = {{ origin = "https://app.example.com", attempts = 1 }}
         text = toml(web, postmark, checks).replace(f'url = "{web.url()}"', f'url = "{expired.url()}"')
         scene = Scene(tmp_path, text, {"POM_POSTMARK_TOKEN": "token"})
         scene.run(kinds=kinds)
-        assert said(postmark) == [(OPS, "shop tls-expiry: operational → error")]
+        assert said(postmark) == [(OPS, "shop certificate has expired")]
         assert scene.run(kinds=kinds).notices == []
 
     @pytest.mark.parametrize("silenced", [False, True])
@@ -116,10 +120,11 @@ cors = {{ origin = "https://app.example.com", attempts = 1 }}
                 scene.run(kinds=())
                 silence(scene, 600, kind="tls")
             scene.run(kinds=("health", "tls"))
-            assert said(postmark) == [(OPS, "shop tls-expiry: operational → error")]
+            of = f"certificate of {expired.url().removeprefix('https://').rstrip('/')}"
+            assert said(postmark) == [(OPS, f"shop {of} has expired")]
             first.on("/", answer(200))
             scene.run(kinds=("health", "tls"))
-            assert said(postmark)[1:] == [(OPS, "shop tls-expiry: error → operational")]
+            assert said(postmark)[1:] == [(OPS, f"shop {of} OK again, expires in 94 days")]
 
 
 class TestCover:
@@ -134,7 +139,7 @@ class TestCover:
         silence(scene, 60, kind="health")
         web.on("/", answer(500))
         scene.run(kinds=("health", "routes"))
-        assert said(postmark) == [(OPS, "shop route: operational → error")]
+        assert said(postmark) == [(OPS, "shop /login: 500")]
 
     def test_what_was_told_covers_and_the_reason_names_it(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -151,12 +156,12 @@ class TestCover:
         assert held == f"cover: shop health, notified {(scene.now - timedelta(minutes=5)).astimezone():%H:%M}"
         web.on("/", answer(200))
         scene.run()
-        assert said(postmark)[1:] == [(OPS, BACK)], "the route may be well again, too"
+        assert said(postmark)[1:] == [(OPS, back("10 min"))], "the route may be well again, too"
         [(held,)] = scene.rows("SELECT held FROM alerts WHERE alert = 'route'")
         assert held == "not checked since shop health is back"
         scene.beat()
         scene.run("1m", kinds=("routes",))
-        assert said(postmark)[2:] == [(OPS, "shop route: operational → error")]
+        assert said(postmark)[2:] == [(OPS, "shop /login: 500")]
 
     def test_a_check_that_the_config_no_longer_has_explains_nothing(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -168,7 +173,7 @@ class TestCover:
         scene.configure(toml(web, postmark, f"health = false\n{self.ROUTES}"))
         web.on("/login", answer(500))
         scene.run(kinds=("routes",))
-        assert said(postmark) == [(OPS, DOWN), (OPS, "shop route: operational → error")]
+        assert said(postmark) == [(OPS, DOWN), (OPS, "shop /login: 500")]
 
     def test_a_cover_never_holds_back_an_end(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -181,10 +186,10 @@ class TestCover:
             web.on("/", answer(500))
             app.on("/", answer(200))
             scene.run()
-        assert said(postmark)[0] == (OPS, "app health: operational → error")
+        assert said(postmark)[0] == (OPS, "app error: 500 Internal Server Error")
         assert {(one.target, one.reason) for one in scene.run().notices} == set()
         bodies = postmark.accepted[1]["TextBody"]
-        assert "app health: error → operational" in bodies and DOWN in bodies
+        assert "app health: Operational, was Error" in bodies and "shop health: Error, was Operational" in bodies
 
     def test_a_recipient_who_knows_nothing_of_the_cover_is_told(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -195,7 +200,7 @@ class TestCover:
             own = f'alerts = {{ to = ["{SECOND}", "{OPS}"] }}\n'
             more = f'[targets.app]\nurl = "{app.url()}"\nhealth = {{ attempts = 1 }}\ndepends_on = ["shop"]\n{own}'
             make(more=more).run()
-        assert sorted(said(postmark)) == [(OPS, DOWN), (SECOND, "app health: operational → error")]
+        assert sorted(said(postmark)) == [(OPS, DOWN), (SECOND, "app error: 500 Internal Server Error")]
 
 
 class TestAWrongAddress:
@@ -238,7 +243,8 @@ class TestAWrongAddress:
         scene.beat()
         web.on("/", answer(200))
         scene.run()
-        assert sorted(said(postmark)) == sorted([(OPS, DOWN), (GOOD, DOWN), (OPS, BACK), (GOOD, BACK)])
+        both = [(to, subject) for to in (GOOD, OPS) for subject in (DOWN, back("6 min"))]
+        assert sorted(said(postmark)) == both
 
     def test_a_channel_that_replaces_another_tells_what_is_open(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer, capsys: pytest.CaptureFixture[str]
@@ -292,7 +298,7 @@ class TestARefusal:
         scene.run(after="11m", kinds=("health", "routes"))
         web.on("/", answer(500))
         scene.run()
-        assert said(postmark) == [(OPS, DOWN), (OPS, "shop route: operational → error")]
+        assert said(postmark) == [(OPS, DOWN), (OPS, "shop /login: 500")]
 
     def test_is_met_again_at_once_by_pom_alerts_retry(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
@@ -338,7 +344,7 @@ class TestDoubt:
         web.on("/", answer(200))
         scene.run("10s")
         scene.beat()
-        assert said(postmark) == [(OPS, DOWN), (OPS, BACK)]
+        assert said(postmark) == [(OPS, DOWN), (OPS, back("10 s"))]
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> None:
@@ -367,7 +373,7 @@ class TestOrder:
         meanwhile(monkeypatch, by_hand)
         web.on("/", answer(500))
         scene.run()
-        assert said(postmark) == [(OPS, DOWN), (OPS, BACK)]
+        assert said(postmark) == [(OPS, DOWN), (OPS, back("10 s"))]
 
     def test_an_end_is_not_lost_where_the_run_that_was_sending_dies(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
@@ -385,7 +391,7 @@ class TestOrder:
         scene.run("30s")
         for _ in range(4):
             scene.beat()
-        assert said(postmark) == [(OPS, DOWN), (OPS, BACK)]
+        assert said(postmark) == [(OPS, DOWN), (OPS, back("30 s"))]
 
     def test_worse_while_it_is_being_sent_is_told_after_the_cooldown(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer, monkeypatch: pytest.MonkeyPatch
@@ -401,7 +407,8 @@ class TestOrder:
         scene.run()
         for _ in range(6):
             scene.beat()
-        assert said(postmark) == [(OPS, DOWN), (OPS, "shop health: error → unreachable")]
+        worse_now = "shop unreachable (was error): connection closed without an answer"
+        assert said(postmark) == [(OPS, DOWN), (OPS, worse_now)]
 
     def test_what_is_waiting_is_replaced_by_the_newest_state(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -415,7 +422,7 @@ class TestOrder:
         web.on("/", answer(200))
         web.on("/b", answer(500))
         scene.run(kinds=("health", "routes"))
-        assert said(postmark) == [(OPS, "shop route: operational → error")]
+        assert said(postmark) == [(OPS, "shop /b: 500")]
 
     def test_of_a_message_of_several_notices_what_still_holds_is_told(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -428,7 +435,7 @@ class TestOrder:
             assert len(scene.run().notices) == 2
             web.on("/", answer(200))
             scene.run(only=("shop",))
-        assert said(postmark) == [(OPS, "blog health: operational → error")]
+        assert said(postmark) == [(OPS, "blog error: 500 Internal Server Error")]
 
 
 class TestTime:
@@ -497,7 +504,7 @@ class TestRecipients:
         web.on("/", answer(200))
         scene.run()
         assert said(postmark)[0] == (OPS, DOWN)
-        assert sorted(said(postmark)[2:]) == [(OPS, BACK), (SECOND, BACK)]
+        assert sorted(said(postmark)[2:]) == [(OPS, back("45 min")), (SECOND, back("45 min"))]
 
     def test_who_was_not_told_of_a_problem_hears_nothing_of_its_end(
         self, make: Callable[..., Scene], web: WebServer, postmark: PostmarkServer
@@ -507,7 +514,7 @@ class TestRecipients:
         scene.run()
         web.on("/", answer(200))
         scene.run()
-        assert said(postmark) == [(OPS, DOWN), (OPS, BACK)]
+        assert said(postmark) == [(OPS, DOWN), (OPS, back("5 min"))]
 
 
 class TestTheNet:
@@ -574,4 +581,4 @@ def test_a_file_of_the_release_before_knows_whom_its_mail_has_reached(
     assert scene.run().notices == []
     web.on("/", answer(200))
     scene.run()
-    assert said(postmark) == [(OPS, DOWN), (OPS, BACK)]
+    assert said(postmark) == [(OPS, DOWN), (OPS, back("10 min"))]
