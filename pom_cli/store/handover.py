@@ -44,7 +44,7 @@ def seed(spare: sqlite3.Connection, main: Path) -> None:
 
 def clear(spare: sqlite3.Connection) -> None:
     """Forget everything, for a spare that was taken over and cannot be removed."""
-    for table in {*_SEEDED, "results", "messages", "outbox", "test_runs"}:
+    for table in {*_SEEDED, "days", "results", "messages", "outbox", "test_runs"}:
         spare.execute(f"DELETE FROM {table}")
 
 

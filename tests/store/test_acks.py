@@ -21,9 +21,8 @@ ADA = Ack(*HEALTH, AT, "ada", "restarting it")
 
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
-    found = migrations.nothing()
-    yield found
-    found.close()
+    with migrations.nothing() as found:
+        yield found
 
 
 def health(db: sqlite3.Connection, status: str, at: datetime = AT, target: str = "shop", alert: str = "health") -> None:

@@ -75,7 +75,7 @@ def test_what_a_spare_saw_of_a_day_is_taken_over_once(tmp_path: Path) -> None:
     handover.seed(spare, tmp_path / "pom.db")
     days.add(spare, 1, [tally.Span(1, 5 * MIN, 0)])
     for _ in range(2):
-        handover.adopt(main, spare)
+        handover.adopt(main, spare, datetime(2026, 11, 24, tzinfo=UTC))
     assert days.load(main, 0, {1: []}) == {1: {0: Totals(15 * MIN, 10 * MIN)}}
     main.close()
     spare.close()

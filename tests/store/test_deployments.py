@@ -17,9 +17,8 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
-    found = migrations.nothing()
-    yield found
-    found.close()
+    with migrations.nothing() as found:
+        yield found
 
 
 def made(number: str, ago: timedelta, target: str = "shop", **more: str) -> Deployment:
