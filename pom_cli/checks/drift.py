@@ -1,8 +1,11 @@
 """Latency drift: is a target that answers well slower than it used to be? Pure."""
 
+from datetime import timedelta
+
 from pom_cli.frozen import dataclass
 from pom_cli.model import Past
 from pom_cli.quantiles import median
+from pom_cli.toml.table import Table
 
 RECENT = 6  # good results, the present one included
 
@@ -19,6 +22,20 @@ class Rule:
     def end(self) -> float:
         """Once begun it ends below this many times the baseline: 1.5 for the usual factor of 2."""
         return max(1.0, 0.75 * self.factor)
+
+
+def parse(table: Table) -> Rule | None:
+    """The Rule of a `health` table; None where it is `drift = false`."""
+    if isinstance(table.data.get("drift", True), bool):
+        return Rule() if table.boolean("drift", True) else None
+    own = table.table("drift")
+    rule = Rule(
+        factor=own.number("factor", 2.0, 1.1, 100.0),
+        floor_ms=own.duration("floor", timedelta(milliseconds=50), "50ms", high="1h") / timedelta(milliseconds=1),
+        samples=own.integer("samples", 100, 1, 100_000),
+    )
+    own.finish()
+    return rule
 
 
 @dataclass(frozen=True)

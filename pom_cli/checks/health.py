@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pom_cli.checks import Site, expect, http_settings
+from pom_cli.checks import Site, drift, expect, http_settings
 from pom_cli.checks.drift import Drift, Rule, assess, describe
 from pom_cli.checks.expect import Expected, Mismatch, differs
 from pom_cli.checks.outcome import (
@@ -144,7 +144,7 @@ def parse(table: Table, site: Site) -> Settings:
     """The Settings from a target's `health` table."""
     client = http_settings.requesting(table, site)
     expected = http_settings.readable(table, client, expect.parse(table))
-    return Settings(http_settings.url(table, site), client, expected, _drift(table))
+    return Settings(http_settings.url(table, site), client, expected, drift.parse(table))
 
 
 def facts(settings: Settings) -> Mapping[str, Any]:
@@ -176,7 +176,7 @@ def _ask(settings: Settings) -> Seen:
     from pom_cli.net.net import Deadline, NoAnswer
     from pom_cli.net.redirects import Policy, place
 
-    client, deadline = settings.client, Deadline.after(settings.client.timeout_s)
+    client = settings.client
     if obstacle := client.obstacle():
         return Seen(obstacle)
     deadline = Deadline.after(client.timeout_s)
@@ -278,35 +278,22 @@ def _answered(answer: "Answer", seen: Seen, settings: Settings) -> Finding:
 
 def _with_drift(good: Finding, latency_ms: int, before: Past, rule: Rule | None) -> Finding:
     """A good finding, made degraded where it is good and slow. Only `latency-drift` speaks of that."""
-    drift = assess(latency_ms, before, rule) if rule else Drift(False)
-    verdict = _speed(drift, before, rule)
-    finding = replace(good, verdicts={**good.verdicts, "latency-drift": verdict}, usual_ms=drift.baseline_ms)
-    slow = before.drifting if drift.drifting is None else drift.drifting
+    found = assess(latency_ms, before, rule) if rule else Drift(False)
+    verdict = _speed(found, before, rule)
+    finding = replace(good, verdicts={**good.verdicts, "latency-drift": verdict}, usual_ms=found.baseline_ms)
+    slow = before.drifting if found.drifting is None else found.drifting
     if not slow:
         return finding
-    medians = {"median_ms": drift.median_ms, "baseline_ms": drift.baseline_ms} if drift.drifting else {}
+    medians = {"median_ms": found.median_ms, "baseline_ms": found.baseline_ms} if found.drifting else {}
     return replace(finding, status=DEGRADED, summary=verdict.summary, detail={**good.detail, **medians}, drifting=True)
 
 
-def _speed(drift: Drift, before: Past, rule: Rule | None) -> Verdict:
+def _speed(found: Drift, before: Past, rule: Rule | None) -> Verdict:
     if rule is None:
         return Verdict(OPERATIONAL, "latency drift is not watched")
-    if drift.drifting is None:
+    if found.drifting is None:
         return Verdict(UNKNOWN, "slower than usual" if before.drifting else "too few answers to tell")
-    if drift.drifting:
-        return Verdict(DEGRADED, describe(drift))
-    anew = before.drifting and drift.baseline_ms is None
+    if found.drifting:
+        return Verdict(DEGRADED, describe(found))
+    anew = before.drifting and found.baseline_ms is None
     return Verdict(OPERATIONAL, "slow for so long that it is the usual now" if anew else "response time back to normal")
-
-
-def _drift(table: Table) -> Rule | None:
-    if isinstance(table.data.get("drift", True), bool):
-        return Rule() if table.boolean("drift", True) else None
-    own = table.table("drift")
-    rule = Rule(
-        factor=own.number("factor", 2.0, 1.1, 100.0),
-        floor_ms=own.duration("floor", timedelta(milliseconds=50), "50ms", high="1h") / timedelta(milliseconds=1),
-        samples=own.integer("samples", 100, 1, 100_000),
-    )
-    own.finish()
-    return rule
