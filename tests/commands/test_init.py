@@ -16,7 +16,7 @@ from web_server import json as json_answer
 from pom_cli import config
 from pom_cli.commands.init import name_for, write_new
 from pom_cli.errors import UsageError
-from pom_cli.net import net
+from pom_cli.net import race
 from pom_cli.toml import paths
 from pom_cli.toml.address import is_loopback
 
@@ -25,14 +25,14 @@ from pom_cli.toml.address import is_loopback
 def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without a network: no name resolves, and no address but this machine's is tried."""
     name_servers(monkeypatch, {})
-    real = net.reach
+    real = race.new_socket
 
-    def reach(address: net.Address, deadline: net.Deadline) -> object:
+    def new_socket(address: race.Address) -> object:
         if not is_loopback(address.ip):
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
-        return real(address, deadline)
+        return real(address)
 
-    monkeypatch.setattr(net, "reach", reach)
+    monkeypatch.setattr(race, "new_socket", new_socket)
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ def path(tmp_path: Path) -> Path:
     db = store.open_(tmp_path / "data" / "pom.db")
     db.execute("INSERT INTO series (target, kind, subject) VALUES ('shop', 'whois', '')")
     db.execute(
-        "INSERT INTO states SELECT id, 0, 0, 0, '', 0, 0, NULL, '{\"days_left\": 12}', '{}', 1, 0, NULL, NULL, NULL,"
-        " NULL, NULL, NULL, NULL, NULL FROM series WHERE kind = 'whois'"
+        "INSERT INTO states (series, status, since, checked_at, summary, known, known_since, detail, verdicts,"
+        " answered, drifting) SELECT id, 0, 0, 0, '', 0, 0, '{\"days_left\": 12}', '{}', 1, 0"
+        " FROM series WHERE kind = 'whois'"
     )
     assert any(key.kind == "whois" for key in results.load(db))
     db.close()
