@@ -169,6 +169,8 @@ def _known(notice: Notice, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
     known = {"cors_url": seen.get("url"), **facts, **{key: text for key, text in found.items() if text}}
     known |= {"status": notice.now, "target": notice.target, "doubt": seen.get("doubt") or ""}
+    if seen.get("doubt") == "token":
+        known["refused"] = "yes"  # so it runs, and there is a way to it
     if notice.subjects:
         known["subjects"] = {kind_of(notice.alert): notice.subjects}
     if seen.get("phase") in ("connect", "tls") and str(seen.get("url", "")).startswith("https:"):

@@ -155,9 +155,9 @@ def test_a_certificates_fault_gets_the_certificates_steps() -> None:
 
 def test_a_refused_token_gets_its_own_steps() -> None:
     seen = {"doubt": "token", "error": "it refuses our token"}
-    peer = {"env_here": "/etc/pom/env", "instance": "hetzner"}
+    peer = {"env_here": "/etc/pom/env", "instance": "hetzner", "env": "/etc/pom/env"}
     text = body(notice("astra", "peer-missing", facts=seen), known=lambda _: peer)
-    assert "It answers, and refuses our token" in text and "If PoM is down" not in text
+    assert "If a token is refused" in text and "If PoM is down" not in text
 
 
 def test_the_registrar_that_was_seen_goes_before_the_usual_one() -> None:
