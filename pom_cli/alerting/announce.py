@@ -1,7 +1,7 @@
 """Conditions → notices for each recipient, their messages and outbox rows, all in the caller's transaction."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -24,8 +24,8 @@ from pom_cli.model import (
     Notice,
     Pending,
 )
+from pom_cli.store import acks, ledger
 from pom_cli.store import alerts as rows
-from pom_cli.store import ledger
 from pom_cli.store import outbox as outbox_rows
 from pom_cli.store.alerts import Alert
 
@@ -76,7 +76,7 @@ def settle(db: sqlite3.Connection, cases: Sequence[Case], config: Config, now: d
         if after is not None:
             followed[case.name] = after
     judged = [case for case in cases if case.name in followed]
-    lines, gone = _decided(judged, ledger.load(db), config, now)
+    lines, gone = _decided(judged, ledger.load(db), acks.load(db).keys(), config, now)
     ledger.withdraw(db, gone)
     waited_for = [
         row for line in lines if line.decision.reason in alerts.ON_THE_WAY for row in _rows(line.entry.pending)
@@ -91,14 +91,16 @@ def settle(db: sqlite3.Connection, cases: Sequence[Case], config: Config, now: d
     return notices
 
 
-def _decided(cases: Sequence[Case], book: ledger.Book, config: Config, now: datetime) -> tuple[list[_Line], set[int]]:
+def _decided(
+    cases: Sequence[Case], book: ledger.Book, acked: Collection[Name], config: Config, now: datetime
+) -> tuple[list[_Line], set[int]]:
     """Every line with its decision, and the outbox rows that are out of date.
 
     A row may hold several notices. Where one of them is replaced, the others are decided anew, too.
     """
     gone: set[int] = set()
     while True:
-        lines = _once(cases, _without(book, gone), config, now)
+        lines = _once(cases, _without(book, gone), acked, config, now)
         stale = {row for line in lines if alerts.replaces(line.decision, line.entry.pending)
                  for row in _rows(line.entry.pending)}  # fmt: skip
         if stale <= gone:
@@ -121,17 +123,19 @@ def _withdrawn(entry: Entry) -> Entry:
     return replace(entry, pending=entry.pending and replace(entry.pending, progress=WITHDRAWN))
 
 
-def _once(cases: Sequence[Case], book: ledger.Book, config: Config, now: datetime) -> list[_Line]:
+def _once(
+    cases: Sequence[Case], book: ledger.Book, acked: Collection[Name], config: Config, now: datetime
+) -> list[_Line]:
     policy = Policy(config.alerts.cooldown, config.alerts.remind)
     lines: list[_Line] = []
     for case in cases:
         entries = book.get(case.name, {})
-        usual, more = audience.of(config, case.condition, entries, now)
+        usual, more = audience.of(config, case.condition, entries, now, case.name in acked)
         for recipient in [*usual, *more]:
             entry = entries.get(recipient, Entry())
             held = "" if case.urgent else case.held or _explained(case, recipient, book, lines, now)
             told = replace(entry.told, last_at=None) if case.urgent else entry.told
-            decision = alerts.decide(case.condition, told, policy, now, held, entry.pending)
+            decision = alerts.decide(case.condition, told, policy, now, held, entry.pending, case.name in acked)
             if decision.reason == alerts.NEW and recipient in more:
                 decision = Decision(alerts.ESCALATED)
             lines.append(_Line(case, recipient, entry, decision))
