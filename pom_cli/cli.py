@@ -10,24 +10,24 @@ from pom_cli import __version__
 from pom_cli.errors import PomError
 
 COMMANDS = {
-    "check": "Look at targets, store what was seen, alert.",
-    "heartbeat": "Ask every peer; look at the own runs, too.",
+    "check": "Check targets, store the results, send alerts.",
+    "heartbeat": "Ask every peer, and check this instance's own runs.",
     "test": "Run a target's tests, or record a run of them.",
     "mesh": "This instance and its peers.",
-    "status": "The whole picture at a glance.",
-    "history": "What a target's checks saw over time.",
+    "status": "Everything at a glance.",
+    "history": "A target's results over time.",
     "incidents": "What broke, when, how long, who was notified.",
-    "alerts": "Open alerts and the outbox; test it, retry it.",
+    "alerts": "List open alerts and unsent mail; send a test; retry.",
     "silence": "Keep a target quiet for a while.",
-    "ack": "Take open alerts on: no more reminders.",
+    "ack": "Acknowledge open alerts: no more reminders.",
     "deployed": "Record a deployment.",
-    "report": "Uptime, incidents, expiries and mail of a week.",
+    "report": "Uptime, incidents, expiries and mail delivery of a week.",
     "runbook": "What to do about an alert.",
     "serve": "The read-only API.",
     "prune": "Delete history older than the retention.",
     "init": "Write a first config for these sites.",
     "config": "Check or show the config.",
-    "doctor": "Is this installation sound, and what cures it.",
+    "doctor": "Check this installation and suggest fixes.",
     "backup": "Copy the database while everything runs.",
 }
 
@@ -59,11 +59,16 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pom")
 @click.option(
-    "--config", type=click.Path(), metavar="FILE", help="The config, instead of $POM_CONFIG and the usual places."
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    help="Config file (default: $POM_CONFIG, /etc/pom/pom.toml, or $XDG_CONFIG_HOME/pom/pom.toml).",
 )
 @click.pass_context
 def root(context: click.Context, config: str | None) -> None:
-    """PoM watches production sites, and tells what is wrong, since when, and what to do next.
+    """PoM monitors production sites and tells you what is wrong, since when, and what to do.
+
+    Exit codes: 0 everything is operational, 1 something is not, 2 wrong usage or config, 3 PoM itself failed.
 
     Example: pom check health, then pom status.
     """
@@ -71,9 +76,9 @@ def root(context: click.Context, config: str | None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; gives its exit code. Faults that have a line to tell are told in one line each.
+    """Run one command line and return its exit code. Expected errors are printed as one line each.
 
-    Not by click's own `main`: that ends with 1 where the reader of a pipe has gone, as if a target were down.
+    Not with click's `main`: it exits with 1 when the reader of a pipe has gone, as if a target were down.
     """
     if "_POM_COMPLETE" in os.environ:  # a shell asks for the words that can come next
         root.main(arguments, prog_name="pom")
@@ -97,7 +102,7 @@ def told(error: click.UsageError) -> str:
     possible = getattr(error, "possibilities", None) or []
     text = (error.message if hasattr(error, "possibilities") else error.format_message()).removesuffix(".")
     if isinstance(error, click.NoSuchOption) and any(error.option_name in known.opts for known in root.params):
-        text += "; it stands before the command"
+        text += "; it goes before the command"
     elif possible:
         text += f"; did you mean {' or '.join(map(repr, possible))}?"
     path = error.ctx.command_path if error.ctx else "pom"

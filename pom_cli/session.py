@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def config(context: click.Context, step_down: bool = True) -> "Config":
-    """The config in use. From here on root is the user to whom the data folder belongs. UsageError or ConfigError.
+    """The config in use. Root drops to the owner of the data folder from here on. UsageError or ConfigError.
 
     Without `step_down` the caller sees to it that root touches nothing in that folder.
     """
@@ -51,7 +51,7 @@ def config_for_timer(context: click.Context) -> "Config":
 
 
 def database(loaded: "Config") -> "Database":
-    """The database in use, made on first use. From here on root is the user to whom its folder belongs."""
+    """The database in use, made on first use. Root drops to the owner of its folder from here on."""
     from pom_cli import privileges
     from pom_cli.store.spare import Database
 
@@ -60,7 +60,7 @@ def database(loaded: "Config") -> "Database":
 
 
 def reader(loaded: "Config") -> "AbstractContextManager[tuple[Connection | None, str]]":
-    """The database for reading, or the spare that is kept meanwhile, with a line that says so. Raises StoreError."""
+    """The database for reading, or the spare in use meanwhile, with a line about it. Raises StoreError."""
     from pom_cli.store import spare
 
     return spare.reader(loaded.instance.data_dir / "pom.db", os.environ)
@@ -113,10 +113,15 @@ def targets(loaded: "Config", names: Iterable[str]) -> "list[Target]":
     return [loaded.targets[name] for name in listed] or list(loaded.targets.values())
 
 
-def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], list[str]]":
-    """Shell completion with these: kinds, alerts, targets, peers; any other word stands for itself.
+def one_of(word: str, names: Iterable[str]) -> str:
+    """The end of a help text: the values that this argument takes."""
+    return f"{word} is one of: {', '.join(names)}."
 
-    A config that does not load has no names to give.
+
+def completing(*what: str) -> "Callable[[click.Context, click.Parameter, str], list[str]]":
+    """Shell completion with these: kinds, alerts, targets, peers; any other word is offered as it is.
+
+    A config that does not load offers no targets or peers.
     """
 
     def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

@@ -92,7 +92,7 @@ class TestWrongUse:
             (["--config"], "option '--config' requires an argument (try pom --help)"),
             (["check", "--deu"], "no such option '--deu'; did you mean '--due'? (try pom check --help)"),
             (["check", "--config", "x"],
-             "no such option '--config'; it stands before the command (try pom check --help)"),
+             "no such option '--config'; it goes before the command (try pom check --help)"),
             (["check", "--json=1"], "option '--json' does not take a value (try pom"),
             (["init"], "missing argument 'URL...' (try pom init --help)"),
             (["prune", "now"], "got unexpected extra argument (now) (try pom prune --help)"),
@@ -128,7 +128,7 @@ class TestTheConfigInUse:
     def test_the_variable_comes_before_the_user_s_own(self, pom: Pom, tmp_path: Path) -> None:
         (tmp_path / "other.toml").write_text(SHOP)
         ran = pom("config", "check", env={"POM_CONFIG": str(tmp_path / "other.toml")})
-        assert ran.out.startswith(f"{tmp_path}/other.toml: no mistakes")
+        assert ran.out.startswith(f"{tmp_path}/other.toml: no errors")
 
     def test_without_any_the_user_s_own_is_missed(self, pom: Pom, home: Path) -> None:
         ran = pom("config", "check")

@@ -417,9 +417,9 @@ class TestWarnings:
               "alerts.postmark.url: 'http://mail.example.com' lets the token go there unencrypted; "
               "a URL with https:// would encrypt it"]),
             (f'[alerts]\nto = ["a@example.com"]\nchannels = ["smtp"]\nsmtp = {{ host = "localhost" }}\n{SHOP}', []),
-            (f'[alerts]\nchannels = []\n{SHOP}', ["alerts.channels: it is empty: nobody is told of anything"]),
+            (f'[alerts]\nchannels = []\n{SHOP}', ["alerts.channels: empty: no alerts are sent"]),
             (f'[alerts]\nto = ["a@example.com"]\n{SHOP}',
-             [f"alerts.to: nobody there is told of anything: POM_POSTMARK_TOKEN {ABSENT}"]),
+             [f"alerts.to: nobody is notified: POM_POSTMARK_TOKEN {ABSENT}"]),
             (f'[alerts]\nto = ["a@example.com"]\nchannels = ["postmark"]\n{SHOP}',
              [f"alerts.channels: 'postmark' needs POM_POSTMARK_TOKEN, which {ABSENT}"]),
             (f'[alerts]\nto = ["a@example.com"]\nchannels = ["smtp"]\nsmtp = {{ username = "pom" }}\n{SHOP}',

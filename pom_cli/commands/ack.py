@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pom_cli import session
+from pom_cli.checks import alert_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,15 +15,15 @@ if TYPE_CHECKING:
     from pom_cli.store.acks import Ack
 
 
-@click.command()
+@click.command(epilog=session.one_of("ALERT", alert_names()))
 @click.argument("target", shell_complete=session.completing("targets", "peers"))
-@click.option("--alert", metavar="KIND", help="This kind of alert alone.", shell_complete=session.completing("alerts"))
+@click.option("--alert", metavar="ALERT", help="Only this kind of alert.", shell_complete=session.completing("alerts"))
 @click.option("--note", default="", metavar="TEXT", help="A note, shown with it.")
-@click.option("--lift", is_flag=True, help="Take the ack back: reminders and escalation go on.")
+@click.option("--lift", is_flag=True, help="Withdraw the ack: reminders and escalation resume.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, target: str, alert: str | None, note: str, lift: bool, as_json: bool) -> int:
-    """I am on it: end the reminders and the escalation of a target's open alerts. Its recovery is still sent.
+    """Acknowledge a target's open alerts: no more reminders or escalation. The recovery is still sent.
 
     Example: pom ack makenotwork --note "restarting it"
     """

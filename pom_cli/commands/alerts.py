@@ -1,4 +1,4 @@
-"""pom alerts: what is open and what is owed; test the real path; try again now what is undelivered."""
+"""pom alerts: open alerts and undelivered mail; send a test message; retry."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:
-    """Open alerts and the outbox.
+    """List open alerts and unsent mail.
 
     Example: pom alerts test
     """
@@ -95,11 +95,11 @@ def _row_json(row: "Row") -> dict[str, Any]:
     }
 
 
-@command.command(short_help="Send one real message through the real path.")
+@command.command(short_help="Send a real test message.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def test(context: click.Context, as_json: bool) -> int:
-    """Send one real message through the real path, and say what became of it.
+    """Send a real test message, and report whether it was delivered.
 
     Example: pom alerts test
     """
@@ -126,7 +126,7 @@ def test(context: click.Context, as_json: bool) -> int:
             session.complain(["alerts.channels: nobody to tell; name at least one channel"])
             return 2
         done = delivery.deliver(loaded, database, ticking(now), "stderr" if as_json else "stdout")
-        # That it appeared on the screen is no proof that anybody would be told.
+        # A message on the screen does not prove that anybody would be notified.
         session.complain(f"warning: {one}" for one in loaded.warnings if one.startswith("alerts."))
         return _tell(database.read(partial(rows.of_message, message=message)), done.faults, as_json)
     finally:
@@ -146,11 +146,11 @@ def _tell(sent: "list[Row]", faults: tuple[str, ...], as_json: bool) -> int:
     return 3 if owed or faults else 0
 
 
-@command.command(short_help="Try again now all that is undelivered.")
+@command.command(short_help="Retry everything undelivered now.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def retry(context: click.Context, as_json: bool) -> int:
-    """Try again now all that is undelivered, for instance once an address works again.
+    """Retry everything undelivered now, for instance once an address works again.
 
     Example: pom alerts retry
     """
@@ -171,6 +171,6 @@ def retry(context: click.Context, as_json: bool) -> int:
     if as_json:
         session.print_json({"tried": count, "undelivered": done.undelivered})
     else:
-        click.echo(f"tried again: {count}; still undelivered: {done.undelivered}")
+        click.echo(f"retried: {count}; still undelivered: {done.undelivered}")
     session.complain(done.faults)
     return 3 if done.faults else 0

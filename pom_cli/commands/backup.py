@@ -17,7 +17,7 @@ PAUSE_S = 0.005  # between two steps, for a waiting writer to come in
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, file: Path, as_json: bool) -> int:
-    """Write a consistent copy of the database to FILE, which must not be there yet, while everything runs.
+    """Write a consistent copy of the database to FILE, which must not exist, while everything runs.
 
     Example: pom backup /root/pom-before-the-move.db
     """
@@ -31,7 +31,7 @@ def command(context: click.Context, file: Path, as_json: bool) -> int:
     if as_json:
         session.print_json({"file": str(file), "bytes": size})
     else:
-        click.echo(f"copied {source} to {file}, {size} bytes, found sound")
+        click.echo(f"copied {source} to {file} ({size >> 10} KiB, integrity check passed)")
     return 0
 
 

@@ -24,19 +24,21 @@ if TYPE_CHECKING:
     from pom_cli.pipeline import Report
 
 
-@click.command()
+@click.command(epilog=session.one_of("KIND", KINDS))
 @click.argument(
     "words", nargs=-1, metavar="[KIND|TARGET|URL]...", shell_complete=session.completing("kinds", "targets")
 )
-@click.option("--due", is_flag=True, help="Skip what was seen within its interval; the timers pass this.")
-@click.option("--dry-run", is_flag=True, help="Look and print; store nothing, alert nobody.")
+@click.option("--due", is_flag=True, help="Skip checks that ran within their interval (used by timers).")
+@click.option("--dry-run", is_flag=True, help="Check and print; store nothing, alert nobody.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: bool, as_json: bool) -> int:
-    """Look at targets, store what was seen, and send the alerts that follow.
+    """Check targets, store the results, and send alerts.
 
     Without arguments every kind of check runs on every target. A URL is checked ad hoc: nothing is stored and nobody is
     alerted.
+
+    Exit codes: 0 everything is operational, 1 something is not, 2 wrong usage or config, 3 PoM itself failed.
 
     Example: pom check health makenotwork
     """
@@ -76,8 +78,8 @@ def command(context: click.Context, words: tuple[str, ...], due: bool, dry_run: 
 def _tell_idle(kinds: Sequence[str], names: Sequence[str] | None) -> None:
     """Say that none of these kinds is there to be looked at; `names` are those without one, None for every target."""
     if names is None or names:
-        whom = ", ".join(map(without_passwords, names or ())) or "any target"
-        click.echo(f"nothing to check: no {' or '.join(kinds) or 'check'} on {whom}", err=True)
+        where = ", ".join(map(without_passwords, names or ())) or "any target"
+        click.echo(f"nothing to check: no {' or '.join(kinds) or 'check'} on {where}", err=True)
 
 
 def _run(loaded: "Config", jobs: "list[Job]", due: bool, now: datetime, as_json: bool) -> "Report":
@@ -199,7 +201,7 @@ def show(report: "Report", as_json: bool) -> None:
     for notice in report.notices:
         click.echo(render.notice_line(notice))
     for one in report.held:
-        click.echo(f"{one}; will be sent afterwards if it is still so")
+        click.echo(f"{one}; will be sent afterwards if still failing")
     if report.undelivered:
         click.echo(f"undelivered: {report.undelivered}; see pom alerts")
 

@@ -17,7 +17,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(context: click.Context, as_json: bool) -> int:
-    """Every mistake of the config at once. Ends with 2 where there is one; warnings alone are no mistake.
+    """Report every error in the config. Exits with 2 if there are any; warnings do not count.
 
     Example: pom --config new.toml config check
     """
@@ -40,7 +40,7 @@ def check(context: click.Context, as_json: bool) -> int:
         "peers": len(loaded.peers),
     }
     told = ", ".join(f"{name}: {count}" for name, count in counts.items())
-    click.echo(f"{loaded.path}: no mistakes; {told}")
+    click.echo(f"{loaded.path}: no errors; {told}")
     return 0
 
 
@@ -48,7 +48,7 @@ def check(context: click.Context, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def show(context: click.Context, as_json: bool) -> None:
-    """The config in use with every default filled in, as TOML. Secrets are masked.
+    """Print the effective config as TOML, with every default. Secrets are masked.
 
     Example: pom config show --json
     """

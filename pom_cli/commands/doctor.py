@@ -1,4 +1,4 @@
-"""pom doctor: is this installation sound, and if not, what cures it."""
+"""pom doctor: check this installation and suggest fixes."""
 
 import os
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:
-    """Is this installation sound: config, database, credentials, timers, peers, clock, disk. Sends no mail.
+    """Check this installation and suggest fixes: config, database, credentials, timers, peers, clock, disk.
 
-    Each fault is told with its cure. Ends with 1 where there is one.
+    Sends no mail. Exits with 1 if there is a fault.
 
     Example: pom doctor
     """
@@ -26,7 +26,7 @@ def command(context: click.Context, as_json: bool) -> int:
     points, failures = doctor.examine(_patient(context))
     sound = not failures and all(point.status != doctor.FAULT for point in points)
     if as_json:
-        checks = [{"name": one.name, "status": one.status, "summary": one.told, "cure": one.cure} for one in points]
+        checks = [{"name": one.name, "status": one.status, "summary": one.told, "fix": one.fix} for one in points]
         session.print_json({"ok": sound, "checks": checks})
     else:
         for point in points:
@@ -53,5 +53,5 @@ def _patient(context: click.Context) -> "Patient":
 
 
 def _line(point: "Point") -> str:
-    cure = f"; cure: {point.cure}" if point.cure else ""
-    return f"{point.status}: {point.name}: {point.told}{cure}"
+    fix = f"; fix: {point.fix}" if point.fix else ""
+    return f"{point.status}: {point.name}: {point.told}{fix}"

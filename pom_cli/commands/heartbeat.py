@@ -1,4 +1,4 @@
-"""pom heartbeat: ask every peer once, look at the own runs, and send the alerts that follow."""
+"""pom heartbeat: ask every peer once, check this instance's own runs, and send alerts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:
-    """Ask every peer once, look at this instance's own runs, and send the alerts that follow.
+    """Ask every peer once, check that this instance's own runs are on time, and send alerts.
 
     A peer that misses a beat is late, then missing: that is alerted. Its first answer makes it alive again.
 
@@ -51,7 +51,7 @@ def _show(report: "Report", as_json: bool) -> None:
     for line in (*report.crashed, *report.silenced):
         click.echo(line)
     if not report.peers and not report.overdue and not report.crashed:
-        click.echo("no peers configured; own checks run")
+        click.echo("no peers configured; own checks are on time")
     for notice in report.notices:
         click.echo(render.notice_line(notice))
     if report.undelivered:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="TARGET", shell_complete=session.completing("targets"))
 @click.option("--kind", type=click.Choice(list(KINDS)), help="Only this kind of check.")
-@click.option("--since", default="24h", show_default=True, help="How far back: a duration, or an RFC 3339 instant.")
-@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@click.option("--since", default="24h", show_default=True, help="Start: 24h, 7d, or 2026-11-24T06:00:00Z.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="Maximum number of results."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/history/TARGET.")
 @click.pass_context
 def command(context: click.Context, name: str, kind: str | None, since: str, limit: int, as_json: bool) -> int:

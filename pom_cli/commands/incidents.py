@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--since", default="30d", show_default=True, help="How far back: a duration, or an RFC 3339 instant.")
-@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@click.option("--since", default="30d", show_default=True, help="Start: 24h, 7d, or 2026-11-24T06:00:00Z.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="Maximum number of incidents."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/incidents.")
 @click.option("--markdown", is_flag=True, help="Print the skeleton of a post-mortem of each.")
 @click.pass_context

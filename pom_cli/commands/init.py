@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 @click.option("--smtp", default="", metavar="HOST[:PORT]", help="Mail server to send the alerts through.")
 @click.pass_context
 def command(context: click.Context, urls: tuple[str, ...], to: tuple[str, ...], smtp: str) -> int:
-    """Write a commented pom.toml for these sites, from what they are today.
+    """Write a commented pom.toml based on what these sites answer today.
 
-    Each site is looked at for a few seconds; what answers well is switched on, the rest stands there as comments.
+    Each site is examined for a few seconds; checks that pass are enabled, the rest are written as comments.
 
     Example: pom init shop.example.com --to ops@example.com --smtp mail.example.com
     """
@@ -55,7 +55,7 @@ def command(context: click.Context, urls: tuple[str, ...], to: tuple[str, ...], 
 
 
 def _found(urls: tuple[str, ...], now: datetime) -> "list[Found]":
-    """What these sites are today; progress is told on a terminal. Raises UsageError for a URL that is none."""
+    """What these sites are today; progress is shown on a terminal. Raises UsageError for an invalid URL."""
     from pom_cli.setup.site import discover
 
     urls = tuple(map(_url, urls))
@@ -98,7 +98,7 @@ def name_for(url: str, taken: Collection[str]) -> str:
 
 
 def must_be_new(path: Path) -> None:
-    """Raises UsageError where something stands at `path` already, be it a link to nowhere."""
+    """Raises UsageError if `path` exists already, even as a dangling link."""
     if os.path.lexists(path):
         raise UsageError(f"{path}: already exists; not overwritten. Use --config FILE to write elsewhere")
 

@@ -1,4 +1,4 @@
-"""pom prune: what is older than the retention, and what the config no longer names, goes."""
+"""pom prune: delete history older than the retention, and data of targets no longer configured."""
 
 import time
 from functools import partial
@@ -20,7 +20,7 @@ PAUSE_S = 0.01  # between two bites: long enough for a waiting process to come i
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:
-    """Delete history older than the retention, and what the config no longer names. Says rows and bytes.
+    """Delete history older than the retention, and data of targets no longer configured. Reports rows and bytes.
 
     Example: pom prune
     """
@@ -36,9 +36,7 @@ def command(context: click.Context, as_json: bool) -> int:
     if as_json:
         session.print_json({"rows": pruned.rows, "bytes": pruned.bytes})
     else:
-        click.echo(
-            f"pruned {pruned.rows} rows, {pruned.bytes} bytes of {loaded.instance.data_dir / 'pom.db'} are free again"
-        )
+        click.echo(f"deleted {pruned.rows} rows, freed {pruned.bytes} bytes in {loaded.instance.data_dir / 'pom.db'}")
     session.complain(faults)
     if faults:
         return 3
@@ -46,7 +44,7 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 def _tell(loaded: "Config") -> tuple[str, ...]:
-    """Alert where the config is broken; gives PoM's own faults in that."""
+    """Alert if the config is broken; returns PoM's own faults in doing so."""
     from pom_cli import times
     from pom_cli.alerting import config_broken
 

@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from pom_cli import session
+from pom_cli.checks import alert_names
 
 
-@click.command()
+@click.command(epilog=session.one_of("ALERT", alert_names()))
 @click.argument("alert", shell_complete=session.completing("alerts"))
 @click.argument("target", required=False, shell_complete=session.completing("targets", "peers"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

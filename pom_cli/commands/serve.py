@@ -1,4 +1,4 @@
-"""pom serve: the read-only API, until it is told to stop."""
+"""pom serve: the read-only API, until it is stopped."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""pom silence: maintenance. Results are recorded, notices are held, and at its end what then is so is judged anew."""
+"""pom silence: maintenance. Results are recorded and notices held; when it ends, the state is evaluated again."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pom_cli import session
+from pom_cli.checks import KINDS
 
 if TYPE_CHECKING:
     from pom_cli.config import Config
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
 _LONGEST = timedelta(days=90)
 
 
-@click.command()
+@click.command(epilog=session.one_of("KIND", KINDS))
 @click.argument("target", required=False, shell_complete=session.completing("targets", "peers", "*"))
 @click.option("--for", "length", metavar="DURATION", help='How long, for example "30m".')
 @click.option(
-    "--kind", default="", metavar="KIND", help="This kind of check alone.", shell_complete=session.completing("kinds")
+    "--kind", default="", metavar="KIND", help="Only this kind of check.", shell_complete=session.completing("kinds")
 )
 @click.option("--reason", default="", metavar="TEXT", help="Shown in the list.")
-@click.option("--list", "listing", is_flag=True, help="List the silences in force, those of the config as well.")
-@click.option("--lift", is_flag=True, help="End the target's silences by hand, or all, at once.")
+@click.option("--list", "listing", is_flag=True, help="List the active silences, including those in the config.")
+@click.option("--lift", is_flag=True, help="End this target's manual silences (all without TARGET).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(
@@ -36,7 +37,7 @@ def command(
     lift: bool,
     as_json: bool,
 ) -> int:
-    """Keep a target quiet for a while. The peers take it over at their next heartbeat.
+    """Keep a target quiet for a while. Peers pick it up at their next heartbeat.
 
     Example: pom silence makenotwork --for 30m --reason "database upgrade"
     """
@@ -47,7 +48,7 @@ def command(
     if lift or listing:
         return _list_or_lift(loaded, target, kind, lift, as_json, now)
     if target is None or length is None:
-        raise click.UsageError("say what to silence, TARGET, and how long, --for; or --list, --lift", context)
+        raise click.UsageError("name a TARGET and --for DURATION, or use --list or --lift", context)
     from uuid import uuid4
 
     from pom_cli.model import Silence
@@ -75,7 +76,6 @@ def _user() -> str:
 
 
 def _check(loaded: "Config", target: str | None, kind: str) -> None:
-    from pom_cli.checks import KINDS
     from pom_cli.errors import UsageError
     from pom_cli.toml.table import nearest
 
@@ -134,4 +134,4 @@ def _show(found: "list[Silence]", as_json: bool, lead: str = "") -> None:
     for one in shown:
         click.echo(f"{lead}{silences.line(one)}")
     if not found:
-        click.echo("no silence to lift" if lead else "no silence is in force")
+        click.echo("no silence to lift" if lead else "no active silences")

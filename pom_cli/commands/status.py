@@ -31,11 +31,11 @@ class _Picture:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[TARGET]...", shell_complete=session.completing("targets"))
-@click.option("--watch", is_flag=True, help="Show it again every few seconds, in its place.")
+@click.option("--watch", is_flag=True, help="Refresh the screen every few seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the shape of /api/status.")
 @click.pass_context
 def command(context: click.Context, names: tuple[str, ...], watch: bool, as_json: bool) -> int:
-    """The whole picture at a glance, worst first.
+    """Everything at a glance, worst first.
 
     Example: pom status makenotwork
     """

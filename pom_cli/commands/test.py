@@ -50,10 +50,10 @@ def command(
     junit: Path | None,
     as_json: bool,
 ) -> int:
-    """Run a target's tests over ssh (or here), store the run, and send the alerts that follow.
+    """Run a target's tests over ssh (or locally), store the run, and send alerts.
 
-    Without TARGET, every target with a tests table is run. Ctrl-C ends the tests too, at the far end as well. With
-    record, it stores a run made elsewhere: its numbers, or a JUnit file.
+    Without TARGET, every target with a tests table is run. Ctrl-C ends the tests, remotely too. `pom test record`
+    stores a run made elsewhere: its numbers, or a JUnit file.
 
     Example: pom test makenotwork, or pom test record makenotwork --passed 40 --failed 0
     """
@@ -170,7 +170,7 @@ def running(name: str, since: timedelta, count: int, newest: str) -> str:
 
 
 def _store(loaded: "Config", run: "SuiteRun") -> None:
-    """In a transaction of its own: what follows may take half an hour, and may be interrupted."""
+    """In a separate transaction: what follows may take half an hour, and may be interrupted."""
     from functools import partial
 
     from pom_cli.store import testruns
@@ -197,7 +197,7 @@ def _lines(run: "SuiteRun", seen: bool) -> list[str]:
 
 
 def _tell(loaded: "Config", runs: "Sequence[SuiteRun]", now: datetime, as_json: bool) -> int:
-    """Judge the targets of these runs, store, alert and print; gives the exit code."""
+    """Judge the targets of these runs, store, alert and print; returns the exit code."""
     from pom_cli import jobs as looks
     from pom_cli import pipeline
     from pom_cli.commands import check

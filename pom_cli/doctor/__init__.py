@@ -1,6 +1,6 @@
-"""Is this installation sound: one examination a question, each a function from the Patient to Points.
+"""Checks of this installation: one function for each question, from the Patient to Points.
 
-Every fault is told with its cure. The examinations are in the modules beside this one; this is the only list of them.
+Every fault comes with a fix. The functions are in the other modules of this folder; this is the only list of them.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pom_cli.text import clean
 
 OK, FAULT, WARNING, SKIPPED = "ok", "fault", "warning", "skipped"
 
-# In the order of their telling: what explains what comes after it stands first.
+# In the order in which they are printed: a fault comes before those that it explains.
 EXAMINATIONS = {
     "config": "files.config",
     "files": "files.modes",
@@ -40,7 +40,7 @@ _AS_ROOT = ("config", "files")  # modes that the service user may not see; they 
 
 @dataclass(frozen=True)
 class Patient:
-    """The installation that is examined. `config` is None where none loads; `mistakes` are those of the file."""
+    """The installation. `config` is None if none loads; `mistakes` are the file's errors."""
 
     path: Path
     config: Config | None
@@ -51,24 +51,24 @@ class Patient:
 
 @dataclass(frozen=True)
 class Point:
-    """One thing that was looked at: ok, fault, warning or skipped. `cure`: what to do about a fault."""
+    """The result of one check: ok, fault, warning or skipped. `fix`: what to do about it."""
 
     name: str
     status: str
     told: str
-    cure: str = ""
+    fix: str = ""
 
 
 def ok(told: str) -> Point:
     return Point("", OK, told)
 
 
-def fault(told: str, cure: str) -> Point:
-    return Point("", FAULT, told, cure)
+def fault(told: str, fix: str) -> Point:
+    return Point("", FAULT, told, fix)
 
 
-def warning(told: str, cure: str = "") -> Point:
-    return Point("", WARNING, told, cure)
+def warning(told: str, fix: str = "") -> Point:
+    return Point("", WARNING, told, fix)
 
 
 def skipped(told: str) -> Point:
@@ -76,18 +76,18 @@ def skipped(told: str) -> Point:
 
 
 def examine(patient: Patient) -> tuple[list[Point], list[str]]:
-    """Every examination's points, and the faults of the doctor's own: one that fails keeps no other from being made."""
+    """The points of every check, and the checks that crashed: a crash of one does not stop the others."""
     points, failures = [], []
     data = patient.config.instance.data_dir if patient.config else None
     for name, place in EXAMINATIONS.items():
         try:
             with nullcontext() if name in _AS_ROOT or data is None else privileges.lent(data):
                 found = _examination(place)(patient)
-        # Half a diagnosis is worth more than none; that it is half is told, and the exit code says so.
+        # A partial diagnosis is better than none; the failure is printed and sets the exit code.
         except Exception as error:  # noqa: BLE001
             failures.append(clean(f"the examination of {name} failed: {type(error).__name__}: {error}", 400))
         else:
-            points += [Point(name, one.status, clean(one.told, 400), one.cure) for one in found]
+            points += [Point(name, one.status, clean(one.told, 400), one.fix) for one in found]
     return points, failures
 
 

@@ -10,7 +10,7 @@ from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
 from pom_cli.frozen import dataclass
 
 STATE = "/var/lib/pom"  # StateDirectory= of the units
-USER = "pom"  # whom systemd runs an installed PoM as
+USER = "pom"  # the user that systemd runs an installed PoM as
 LEAST_BYTES = 100 << 20  # the database grows by a few MiB a month; mail logs and journals fill disks faster
 
 
@@ -28,12 +28,12 @@ def config(patient: Patient) -> list[Point]:
     check = f"pom --config {quote(str(patient.path))} config check" if not patient.installed else "pom config check"
     if patient.mistakes:
         faults = [fault(mistake, f"correct it, then: {check}") for mistake in patient.mistakes]
-        copy = [warning("until then the timers work with the last config that loaded well")] if patient.config else []
+        copy = [warning("until then the timers use the last config that loaded")] if patient.config else []
         return faults + copy
     loaded = patient.config
     assert loaded is not None  # noqa: S101 - for the type checker: without a config there are mistakes
     counts = f"targets: {len(loaded.targets)}, peers: {len(loaded.peers)}"
-    return [ok(f"{patient.path}: no mistakes; {counts}")] + [warning(one) for one in loaded.warnings]
+    return [ok(f"{patient.path}: no errors; {counts}")] + [warning(one) for one in loaded.warnings]
 
 
 def modes(patient: Patient) -> list[Point]:
@@ -43,7 +43,7 @@ def modes(patient: Patient) -> list[Point]:
     data = patient.config.instance.data_dir
     user = _service_user(patient, data)
     if user is None:
-        return [fault(f"there is no user {USER}, whom the timers run as", "deploy again: ./deploy.sh HOST")]
+        return [fault(f"there is no user {USER}; the timers run as that user", "deploy again: ./deploy.sh HOST")]
     found = [*_config_modes(patient.path, user), *_env_modes(patient.path.with_name("env"), patient)]
     return [*found, *_data_modes(data, user, patient.installed), *_open_to_others(patient, data, user)]
 
@@ -86,7 +86,7 @@ def disk(patient: Patient) -> list[Point]:
 
 
 def _service_user(patient: Patient, data: Path) -> Account | None:
-    """Whom the runs are made as: user pom where it is installed, else whom the data belongs to."""
+    """The user that runs execute as: pom if PoM is installed, else the owner of the data."""
     import pwd
 
     try:
@@ -112,41 +112,41 @@ def _config_modes(path: Path, user: Account) -> list[Point]:
     try:
         closed = [one for one, bits in ((path.parent, 1), (path, 4)) if not may(one.stat(), user, bits)]
     except OSError:
-        return []  # told by the examination of the config
+        return []  # the check of the config reports it
     if not closed:
-        return [ok(f"{path}: user {user.name} may read it")]
-    cure = f"chgrp {USER} {closed[0]} && chmod g+r{'x' if closed[0] == path.parent else ''} {closed[0]}"
-    return [fault(f"{closed[0]}: user {user.name} may not read it", cure)]
+        return [ok(f"{path}: readable by user {user.name}")]
+    fix = f"chgrp {USER} {closed[0]} && chmod g+r{'x' if closed[0] == path.parent else ''} {closed[0]}"
+    return [fault(f"{closed[0]}: not readable by user {user.name}", fix)]
 
 
 def _env_modes(path: Path, patient: Patient) -> list[Point]:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        return [] if not patient.installed else [fault(f"{path}: it is not there", f"write it (0640, root:{USER})")]
+        return [] if not patient.installed else [fault(f"{path}: missing", f"write it (0640, root:{USER})")]
     except OSError as error:
         return [skipped(f"{path}: {error.strerror}")]
     if mode & 0o007:
-        return [fault(f"{path}: everybody may read the secrets in it ({mode & 0o777:04o})", f"chmod 640 {path}")]
-    return [ok(f"{path}: closed to others ({mode & 0o777:04o})")]
+        return [fault(f"{path}: its secrets are readable by others ({mode & 0o777:04o})", f"chmod 640 {path}")]
+    return [ok(f"{path}: not readable by others ({mode & 0o777:04o})")]
 
 
 def _data_modes(data: Path, user: Account, installed: bool = False) -> list[Point]:
     try:
         folder = data.stat()
     except OSError:
-        return []  # told by the examination of the disk
-    cure = f"chown -R {user.name}:{user.name} {quote(str(data))}"
+        return []  # the check of the disk reports it
+    fix = f"chown -R {user.name}:{user.name} {quote(str(data))}"
     if installed and not str(data).startswith(STATE):
-        told = f"{data}: systemd lets PoM write below {STATE} alone"
+        told = f"{data}: systemd lets PoM write only below {STATE}"
         return [fault(told, f"systemctl edit each unit: [Service] ReadWritePaths={data}; or set data_dir to {STATE}")]
     if not may(folder, user, 7):
-        return [fault(f"{data}: user {user.name} may not write there", cure)]
+        return [fault(f"{data}: not writable by user {user.name}", fix)]
     foreign = _foreign(data, user)
     if foreign:
         names = ", ".join(sorted(foreign)[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        return [fault(f"{data}: user {user.name} may not write {names}", cure)]
-    return [ok(f"{data}: all of it is user {user.name}'s to write")]
+        return [fault(f"{data}: user {user.name} cannot write {names}", fix)]
+    return [ok(f"{data}: writable by user {user.name}")]
 
 
 def _foreign(data: Path, user: Account) -> list[str]:

@@ -1,4 +1,4 @@
-"""The database: is it sound, and do the checks that it tells of still run."""
+"""The database: is it intact, and do the checks recorded in it still run."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +8,8 @@ from pom_cli import store
 from pom_cli.doctor import Patient, Point, fault, ok, skipped, warning
 from pom_cli.errors import StoreError
 
-_RESTORE = "the next run sets it aside and begins a new one; restore a backup"
-_NO_CONFIG = "without a config it is not known where the database is"
+_RESTORE = "the next run renames it and starts a new one; restore a backup"
+_NO_CONFIG = "needs a config (it sets where the database is)"
 
 
 def database(patient: Patient) -> list[Point]:
@@ -24,13 +24,13 @@ def database(patient: Patient) -> list[Point]:
     except StoreError as error:
         return [_unusable(path, error)]
     if flaws is None:
-        return [fault(f"{path}: it is not there yet: nothing has run", _first(patient))]
-    found = [ok(f"{path}: sound, {path.stat().st_size >> 10} KiB")]
+        return [fault(f"{path}: does not exist: nothing has run yet", _first(patient))]
+    found = [ok(f"{path}: integrity check passed, {path.stat().st_size >> 10} KiB")]
     if flaws:
         found = [fault(f"{path}: damaged: {'; '.join(flaws)}", _RESTORE)]
     for aside in soundness.set_aside(path):
-        cure = f"look at what it holds (sqlite3 {quote(str(aside))} .recover), then remove it"
-        found.append(fault(f"{aside.name}: a damaged database, set aside", cure))
+        fix = f"recover what you need (sqlite3 {quote(str(aside))} .recover), then remove it"
+        found.append(fault(f"{aside.name}: a damaged database, kept under this name", fix))
     return found
 
 
@@ -50,14 +50,14 @@ def runs(patient: Patient) -> list[Point]:
             crashed = crashes.lines(db, data, patient.now)
     except StoreError as error:
         return [skipped(str(error))]
-    cure = "journalctl -u 'pom-*' -n 50" if patient.installed else "pom check"
-    found = [fault(line, cure) for line in crashed]
+    fix = "journalctl -u 'pom-*' -n 50" if patient.installed else "pom check"
+    found = [fault(line, fix) for line in crashed]
     late = [look for look in looks if overdue.is_overdue(look, patient.now)]
     if late:
-        cure = "journalctl -u 'pom-check*' -n 20" if patient.installed else "pom check"
-        return [*found, fault(f"overdue: {overdue.summary(late, patient.now)}", cure)]
+        fix = "journalctl -u 'pom-check*' -n 20" if patient.installed else "pom check"
+        return [*found, fault(f"overdue: {overdue.summary(late, patient.now)}", fix)]
     kinds = list(dict.fromkeys(look.kind for look in looks))
-    return found or [ok(f"all run in time: {', '.join(kinds)}") if kinds else skipped("no checks are configured")]
+    return found or [ok(f"all on time: {', '.join(kinds)}") if kinds else skipped("no checks are configured")]
 
 
 def silences(patient: Patient) -> list[Point]:
@@ -72,7 +72,7 @@ def silences(patient: Patient) -> list[Point]:
     except StoreError as error:
         return [skipped(str(error))]
     lines = [silences.line(silences.silence_json(one)) for one in found]
-    return [warning(line, "pom silence --lift, once the work is done") for line in lines] or [ok("none in force")]
+    return [warning(line, "pom silence --lift, once the work is done") for line in lines] or [ok("none active")]
 
 
 def _unusable(path: Path, error: StoreError) -> Point:

@@ -14,9 +14,9 @@ _TIMEOUT_S = 10
 def timers(patient: Patient) -> list[Point]:
     """What systemd says of every unit."""
     if not patient.installed:
-        return [skipped(f"{patient.path} is not the config that systemd's units use")]
+        return [skipped(f"{patient.path} is not the config that the systemd units use")]
     if not Path("/run/systemd/system").is_dir():
-        return [skipped("systemd does not run here")]
+        return [skipped("systemd is not running here")]
     services = [name.removesuffix(".timer") + ".service" for name in TIMERS]
     return judged(_shown([SERVICE, *TIMERS, *services]))
 
@@ -31,13 +31,13 @@ def judged(units: Mapping[str, Mapping[str, str]]) -> list[Point]:
         elif unit.get("ActiveState") not in ("active", "activating", "reloading"):
             found.append(fault(f"{name} is {unit.get('ActiveState')}", f"systemctl start {_plain(name)}"))
         elif unit.get("UnitFileState") != "enabled":
-            found.append(fault(f"{name} does not come back after a reboot", "systemctl enable pom"))
+            found.append(fault(f"{name} does not start after a reboot", "systemctl enable pom"))
     for name, unit in units.items():
         if unit.get("ActiveState") == "failed" and name != SERVICE:
             told = f"{name} failed ({unit.get('Result')})"
             found.append(fault(told, f"see journalctl -u {name} -n 20, then: systemctl start {name}"))
     if any(unit.get("NeedDaemonReload") == "yes" for unit in units.values()):
-        found.append(fault("a unit's file has changed since systemd read it", "systemctl daemon-reload"))
+        found.append(fault("a unit file has changed since systemd loaded it", "systemctl daemon-reload"))
     return found or [ok(f"{SERVICE} and {len(TIMERS)} timers are active and enabled")]
 
 

@@ -1,4 +1,4 @@
-"""What this installation talks to: its own API, its channels' providers, its peers; and whether the clock is right."""
+"""What this installation talks to: its API, mail providers, peers and witnesses; and whether its clock is right."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from pom_cli.store.peers import Pins
 
 TIMEOUT_S = 8.0
-_NO_CONFIG = "without a config nothing is known of it"
+_NO_CONFIG = "needs a config"
 _SAME_TOKEN = "POM_API_TOKEN must be the same on both hosts, or one of the two during a rotation"  # noqa: S105
-_CURES = {
+_FIXES = {
     "token": _SAME_TOKEN,
     "forged": _SAME_TOKEN,
     "instance": "if it was reinstalled: pom mesh --accept {}; if not, find out who answers there",
@@ -33,7 +33,7 @@ def api(patient: Patient) -> list[Point]:
     host = _EVERYWHERE.get(serve.host, serve.host)
     url = f"http://[{host}]:{serve.port}/api/health" if ":" in host else f"http://{host}:{serve.port}/api/health"
     tokens = patient.config.secrets.api_tokens()
-    found = [ok("a token guards it")] if tokens else [_no_token(patient)]
+    found = [ok("API token is set")] if tokens else [_no_token(patient)]
     try:
         answer = fetch(url, {}, Deadline.after(TIMEOUT_S), max_body=1 << 16)
     except NoAnswer as error:
@@ -51,19 +51,19 @@ def api(patient: Patient) -> list[Point]:
 def _no_token(patient: Patient) -> Point:
     unread = patient.config.secrets.unreadable if patient.config else ""
     if unread:
-        return skipped(f"{unread}: the token is not known to this user; as root it is")
+        return skipped(f"{unread}: this user cannot read the token; run as root")
     if not patient.installed:
-        return skipped("POM_API_TOKEN is not set: the API shows /api/health alone")
+        return skipped("POM_API_TOKEN is not set: the API serves only /api/health")
     return fault("POM_API_TOKEN is not set: peers and operators are refused", "set it in /etc/pom/env on every host")
 
 
 def credentials(patient: Patient) -> list[Point]:
-    """Does each channel's provider take us, without a message being sent."""
+    """Do the credentials of each channel work; no message is sent."""
     loaded = patient.config
     if loaded is None:
         return [skipped(_NO_CONFIG)]
     if not loaded.alerts.channels:
-        return [fault("alerts.channels is empty: nobody is told of anything", "name a channel in [alerts]")]
+        return [fault("alerts.channels is empty: no alerts are sent", "add a channel in [alerts]")]
     return [_credential(loaded, name) for name in loaded.alerts.channels]
 
 
@@ -71,16 +71,16 @@ def _credential(loaded: Config, name: str) -> Point:
     channel = channels.load(name)
     secret = loaded.secrets.get(channel.SECRET)
     if channel.SECRET and not secret and loaded.secrets.unreadable:
-        return skipped(f"{name}: {loaded.secrets.unreadable}; as root it can be tried")
+        return skipped(f"{name}: {loaded.secrets.unreadable}; run as root to test it")
     wrong = channel.probe(loaded.alerts.settings[name], secret, TIMEOUT_S)
     if wrong is None:
-        return skipped(f"{name}: only a message tells: pom alerts test")
+        return skipped(f"{name}: only a test message can tell: pom alerts test")
     if wrong:
         return fault(
             f"{name}: {wrong}", f"see {channel.SECRET} in the env file and alerts.{name}, then: pom alerts test"
         )
     anonymous = name == "smtp" and not loaded.alerts.settings[name].username
-    return ok(f"{name}: it answers; no login is configured" if anonymous else f"{name}: it takes our credentials")
+    return ok(f"{name}: reachable (no login configured)" if anonymous else f"{name}: login works")
 
 
 def peers(patient: Patient) -> list[Point]:
@@ -89,9 +89,9 @@ def peers(patient: Patient) -> list[Point]:
     if loaded is None:
         return [skipped(_NO_CONFIG)]
     if not loaded.peers:
-        return [skipped("none is configured: nobody notices when this host dies")]
+        return [skipped("none configured: nobody notices if this host dies")]
     if loaded.secrets.unreadable and not loaded.secrets.api_tokens():
-        return [skipped(f"{loaded.secrets.unreadable}: as root they can be asked")]
+        return [skipped(f"{loaded.secrets.unreadable}: run as root to ask them")]
     from pom_cli.mesh import peering
     from pom_cli.times import ticking
 
@@ -108,20 +108,20 @@ def witnesses(patient: Patient) -> list[Point]:
 
     places = offline.about_targets(loaded)
     if not places:
-        return [skipped("none is configured, and no peer: nobody tells an outage of all targets from our own")]
+        return [skipped("none configured, and no peers: a total outage would look like our own network failing")]
     if found := offline.answering(places):
         return [ok(f"{found} answers")]
     names = ", ".join(f"{name}:{port}" for name, port in places)
     return [
         warning(
-            f"none of {names} answers: an outage of all targets would be taken for this monitor's own",
-            "in [offline] of the config, name witnesses that answer from here",
+            f"none of {names} answers: a total outage would look like our own network failing",
+            "set witnesses that answer from here, in [offline]",
         )
     ]
 
 
 def _pins(loaded: Config) -> "Pins":
-    """Which instance each peer is, as far as the database can be read: it has an examination of its own."""
+    """The instance id of each peer; none if the database cannot be read (another check reports that)."""
     from pom_cli import store
     from pom_cli.errors import StoreError
     from pom_cli.store import peers as rows
@@ -138,7 +138,7 @@ def _peer(name: str, url: str, beat: Any) -> Point:
 
     if beat.answer is None:
         return fault(
-            f"{name} ({url}): {beat.fault}", _CURES.get(beat.doubt, "pom runbook peer-missing {}").format(name)
+            f"{name} ({url}): {beat.fault}", _FIXES.get(beat.doubt, "pom runbook peer-missing {}").format(name)
         )
     skew = beat.skew_s
     if skew is not None and abs(skew) > SKEW_S:
@@ -148,7 +148,7 @@ def _peer(name: str, url: str, beat: Any) -> Point:
 
 
 def roots(patient: Patient) -> list[Point]:
-    """Has this host certificates to trust: without them every https site would look broken."""
+    """Does this host have trusted root certificates: without them every https site would look broken."""
     from pom_cli.alerting import own_fault
 
     if own_fault.roots():
@@ -157,7 +157,7 @@ def roots(patient: Patient) -> list[Point]:
 
 
 def clock(patient: Patient) -> list[Point]:
-    """Is the clock kept right by a time server."""
+    """Is the clock synchronised."""
     import subprocess
 
     try:
@@ -166,10 +166,10 @@ def clock(patient: Patient) -> list[Point]:
             capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return [skipped("no timedatectl here to ask")]
+        return [skipped("timedatectl is not available here")]
     said = done.stdout.strip()
     if said == "yes":
-        return [ok("a time server keeps it right")]
+        return [ok("synchronised (NTP)")]
     if said == "no":
-        return [warning("no time server keeps it right", "timedatectl set-ntp true")]
-    return [skipped("timedatectl does not say whether a time server keeps it right")]
+        return [warning("clock is not synchronised (NTP)", "timedatectl set-ntp true")]
+    return [skipped("timedatectl does not report whether it is synchronised")]

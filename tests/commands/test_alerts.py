@@ -55,5 +55,5 @@ def test_a_test_that_was_only_printed_says_that_nobody_in_to_is_told(
     assert cli.run(["--config", str(path), "alerts", "test"]) == 0
     told = capsys.readouterr()
     assert "test message" in told.out
-    warning = "pom: warning: alerts.to: nobody there is told of anything: POM_POSTMARK_TOKEN is neither in the environ"
+    warning = "pom: warning: alerts.to: nobody is notified: POM_POSTMARK_TOKEN is neither in the environ"
     assert (warning in told.err) is warned

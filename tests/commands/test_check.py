@@ -192,6 +192,6 @@ def test_what_is_wrong_and_not_spoken_of_says_why(run: Run, web: WebServer) -> N
         web.on("/", answer(status))
         run("check")
     web.on("/", answer(500))
-    held = "held (cooldown): shop health; will be sent afterwards if it is still so"
+    held = "held (cooldown): shop health; will be sent afterwards if still failing"
     assert held in run("check")[1].splitlines()
     assert not [line for line in run("check", "blog")[1].splitlines() if line.startswith("held")]

@@ -16,7 +16,7 @@ LINES = [
 class TestCheck:
     def test_a_right_config_is_said_to_be_so(self, pom: Pom, tmp_path: Path) -> None:
         ran = pom("config", "check", config=f'{SHOP}[peers.astra]\nurl = "http://192.168.0.7:9100"\n')
-        told = f"{tmp_path}/conf/pom.toml: no mistakes; targets: 1, checks: 2, peers: 1\n"
+        told = f"{tmp_path}/conf/pom.toml: no errors; targets: 1, checks: 2, peers: 1\n"
         assert (ran.code, ran.out, ran.err) == (0, told, "")
 
     @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ class TestCheck:
             (SHOP, 0, {"ok": True, "problems": [], "warnings": []}),
             (MISTAKES, 2, {"ok": False, "problems": LINES, "warnings": []}),
             (f"[alerts]\nchannels = []\n{SHOP}", 0,
-             {"ok": True, "problems": [], "warnings": ["alerts.channels: it is empty: nobody is told of anything"]}),
+             {"ok": True, "problems": [], "warnings": ["alerts.channels: empty: no alerts are sent"]}),
         ],
     )  # fmt: skip
     def test_programs_get_json_alone(self, text: str, code: int, answer: object, pom: Pom) -> None:

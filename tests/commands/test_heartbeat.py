@@ -77,7 +77,7 @@ def test_json_is_the_peers_what_is_overdue_the_notices_and_what_is_owed(pom, pee
 
 def test_without_peers_it_looks_at_the_own_runs_alone(pom, toml) -> None:
     ran = pom("heartbeat", config=toml())
-    assert (ran.code, ran.out, ran.err) == (0, "no peers configured; own checks run\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, "no peers configured; own checks are on time\n", "")
 
 
 def test_what_pom_itself_cannot_do_is_3_and_the_peers_are_asked_all_the_same(

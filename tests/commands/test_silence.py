@@ -48,7 +48,7 @@ def test_a_silence_is_set_listed_and_lifted(run: Run) -> None:
         ("makenotwork", "tls", ""),
     ]
     assert run("silence", "makenotwork", "--lift")[1].count("lifted: ") == 2
-    assert run("silence", "--list")[1] == "no silence is in force\n"
+    assert run("silence", "--list")[1] == "no active silences\n"
 
 
 def test_a_window_of_the_config_is_listed_while_it_is_open_and_cannot_be_lifted(pom: Pom, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_window_of_the_config_is_listed_while_it_is_open_and_cannot_be_lifted(
         (["makenotwork", "--for", "900d"], "--for: '900d' is not between 1s and 90d"),
         (["makenotwerk", "--for", "5m"], "'makenotwerk' is neither a target nor a peer; did you mean 'makenotwork'?"),
         (["makenotwork", "--for", "5m", "--kind", "tsl"], "--kind: 'tsl' is not a kind of check; did you mean 'tls'?"),
-        (["makenotwork"], "say what to silence, TARGET, and how long, --for"),
+        (["makenotwork"], "name a TARGET and --for DURATION, or use --list or --lift"),
         (["makenotwork", "--for", "5m", "--list"], "--for, --list and --lift do not go together"),
         (["makenotwork", "--for", "5m", "--lift"], "--for, --list and --lift do not go together"),
         (["--list", "--lift"], "--for, --list and --lift do not go together"),

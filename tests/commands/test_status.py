@@ -334,5 +334,5 @@ def test_prune_says_rows_and_bytes(run: Run) -> None:
     run("check")
     code, out, _ = run("prune")
     assert code == 0
-    assert out.startswith("pruned 0 rows, 0 bytes of ")
+    assert out.startswith("deleted 0 rows, freed 0 bytes in ")
     assert json.loads(run("prune", "--json")[1]) == {"rows": 0, "bytes": 0}

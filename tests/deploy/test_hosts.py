@@ -369,7 +369,7 @@ def test_a_member_of_the_group_needs_no_sudo(astra: Box) -> None:
 
 def test_a_backup_while_everything_runs(lab: Lab, hetzner: Box) -> None:
     code, told = hetzner.pom("backup", "/root/backup.db")
-    assert (code, "found sound" in told) == (0, True)
+    assert (code, "integrity check passed" in told) == (0, True)
     assert hetzner.pom("backup", "/root/backup.db")[0] == 2
     # Restored as the README says.
     text = (ROOT / "README.md").read_text()

@@ -169,7 +169,9 @@ def test_on_the_command_line(
     config = f'[instance]\ndata_dir = "{database.parent}"\n[targets.shop]\nurl = "https://example.com"\n'
     ran = pom("backup", tmp_path / "copy.db", config=config)
     size = database.stat().st_size
-    assert ran == type(ran)(0, f"copied {database} to {tmp_path / 'copy.db'}, {size} bytes, found sound\n", "")  # type: ignore[call-arg]
+    assert ran == type(ran)(  # type: ignore[call-arg]
+        0, f"copied {database} to {tmp_path / 'copy.db'} ({size >> 10} KiB, integrity check passed)\n", ""
+    )
     ran = pom("backup", tmp_path / "copy.db", config=config)
     assert getattr(ran, "code", None) == 2
     ran = pom("backup", "--json", tmp_path / "second.db", config=config)
