@@ -1,1 +1,1 @@
-"""From findings to words and into the outbox: states, decisions, what holds them back, delivery."""
+"""From findings to notices in the outbox: states, decisions, what delays them, delivery."""

@@ -38,7 +38,7 @@ Name = tuple[str, str]  # target and kind of alert
 
 @dataclass(frozen=True)
 class Case:
-    """One condition to be decided: what keeps it quiet ("" for nothing), and what to tell of it if it is spoken of.
+    """One condition to decide on: what keeps it quiet ("" for nothing), and the facts for its notice.
 
     `covers` are the alerts that explain this problem to those who know of them. `urgent` waits for nothing.
     """
@@ -143,7 +143,7 @@ def _once(
 
 
 def _explained(case: Case, recipient: str, book: ledger.Book, lines: Sequence[_Line], now: datetime) -> str:
-    """What this recipient knows of, or is told of in this very run, that explains the problem; "" for nothing.
+    """What explains the problem and was sent to this recipient, or is being sent in this run; "" for nothing.
 
     A cover explains problems, and never holds back their end.
     """
@@ -171,7 +171,7 @@ def _held(case: Case, lines: Sequence[_Line]) -> str:
 
 
 def _loudest(lines: Sequence[_Line], now: datetime) -> Announced:
-    """The worst that anybody was told or is about to be: what the release before reads as announced to all."""
+    """The worst state sent, or about to be sent, to anybody: the previous release reads it as announced to all."""
     found = []
     for line in lines:
         told, pending = line.entry.told, line.entry.pending
@@ -184,7 +184,7 @@ def _loudest(lines: Sequence[_Line], now: datetime) -> Announced:
 def _post(
     db: sqlite3.Connection, lines: Sequence[_Line], followed: Mapping[Name, Alert], config: Config, now: datetime
 ) -> list[Notice]:
-    """One message for all recipients that are told the same by the same channels. Returns each notice once."""
+    """One message for all recipients that get the same notices by the same channels. Returns each notice once."""
     told: dict[str, list[_Line]] = {}
     for line in lines:
         told.setdefault(line.recipient, []).append(line)
@@ -224,7 +224,7 @@ def _queue(
 
 
 def _over(db: sqlite3.Connection, alert: Alert) -> Mapping[str, Any]:
-    """What a recovery tells of the problem. It may have been held, and be told long after its end."""
+    """The facts of the problem in a recovery notice, which may have been held until long after the end."""
     was = rows.summary(db, alert.incident)
     return {"started_at": alert.since, "ended_at": alert.ended_at, "was": was}
 

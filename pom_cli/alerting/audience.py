@@ -1,4 +1,4 @@
-"""Pure: who hears of an alert: the recipients of its target, and those to whom it is escalated."""
+"""Pure: who gets an alert: the recipients of its target, and the escalation recipients."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ def to(config: Config, target: str) -> tuple[str, ...]:
 
 
 def recipients(config: Config, name: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Whom this channel reaches: the addresses, or its own name."""
+    """The recipients of this channel: the addresses, or the channel's own name."""
     return channels.load(name).recipients(config.alerts.settings[name], addresses)
 
 
@@ -42,9 +42,9 @@ def usual(config: Config, target: str, unreached: Sequence[str] = ()) -> list[st
 def of(
     config: Config, condition: Condition, entries: Mapping[str, Entry], now: datetime, acked: bool = False
 ) -> tuple[list[str], list[str]]:
-    """Who hears of this alert always, and to whom it has been or is to be escalated.
+    """The regular recipients of this alert, and its escalation recipients, now or earlier.
 
-    Nobody hears by mail that mail does not reach them: the subjects of `delivery-failed` are left out.
+    A mail cannot report that mail does not arrive: the subjects of `delivery-failed` are left out.
     """
     out = condition.subjects if condition.alert == "delivery-failed" else ()
     always = usual(config, condition.target, out)
@@ -63,13 +63,13 @@ def _first(entry: Entry | None) -> datetime | None:
 
 
 def mailed(config: Config, names: Sequence[str], addresses: Sequence[str]) -> tuple[str, ...]:
-    """Those of these addresses whom a channel of these reaches by mail."""
+    """The addresses that the first of these channels to send mail reaches."""
     found = (recipients(config, name, addresses) for name in names)
     return next((ones for ones in found if set(ones) <= set(addresses)), ())
 
 
 def everyone(config: Config) -> set[str]:
-    """All whom anything may be on its way to, by any channel in use."""
+    """Every possible recipient, over all channels in use."""
     named = [config.alerts.to, *(one.alerts.to or () for one in config.targets.values())]
     addresses = [*(one for ones in named for one in ones), *(one for step in config.alerts.escalate for one in step.to)]
     return {*addresses, *(one for name in config.alerts.settings for one in recipients(config, name, addresses))}

@@ -1,7 +1,7 @@
-"""What is to be judged: the conditions of alerts as stored states have them, and what keeps each quiet.
+"""What a run decides on: the condition of each alert, from stored states, and what keeps it quiet.
 
-Of the alerts that a run looked at, and of all that are open, held, or on their way to somebody: whichever run comes
-next judges them again.
+These are the alerts that the run checked, and all that are open, held, or on their way to somebody: every run
+evaluates those again.
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ from pom_cli.store.alerts import Alert
 from pom_cli.times import holds
 
 _HOUR = timedelta(hours=1)  # in which a third outage is called that
-QUORUM_RUNS = 3  # so many in a row must see what every fresh peer denies
+QUORUM_RUNS = 3  # runs in a row that must see a problem which every fresh peer denies
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Known:
 
 
 def unsettled(db: sqlite3.Connection) -> dict[Name, Alert]:
-    """The alerts of which somebody may have to be told, whether or not anything new is seen."""
+    """The alerts that may need a notice even if nothing new is found."""
     book = ledger.load(db)
     return {
         name: alert
@@ -126,7 +126,7 @@ def _seen_of(target: str, alert: str, config: Config, known: Known) -> dict[Key,
 def _quorum(db: sqlite3.Connection, config: Config, what: Condition, network: Network, now: datetime) -> str:
     """`quorum` while every fresh peer denies a problem that too few runs in a row have seen, this one included.
 
-    A run that did not ask the peers goes by what the last one that did was told.
+    A run that did not ask the peers uses the answers of the last one that did.
     """
     if what.alert != "health" or not config.alerts.quorum or what.status is OPERATIONAL:
         return ""

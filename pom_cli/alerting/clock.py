@@ -49,7 +49,7 @@ def _fresh(at: datetime, most: timedelta, now: datetime) -> bool:
 
 
 def condition(clocks: Sequence[Clock]) -> Condition | None:
-    """Wrong where two or more others agree on another time, and they are the most; None where that cannot be told.
+    """Wrong if a majority of at least two others agree on another time; None if undecidable.
 
     One server alone may have a broken clock itself.
     """

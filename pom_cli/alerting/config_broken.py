@@ -1,6 +1,6 @@
-"""The last config that loaded well, kept beside the database: it stands in while pom.toml is broken.
+"""The last config that loaded, kept next to the database: used while pom.toml is broken.
 
-A typo must not stop the monitoring. Only timers' runs and `pom serve` go by it; by hand the mistakes are wanted.
+A typo must not stop the monitoring. Only timers and `pom serve` use it; a command run by hand reports the errors.
 """
 
 import os
@@ -28,9 +28,9 @@ ALERT = "config-broken"
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """The config at `path` or, where that is broken, the copy, with `broken` saying why.
+    """The config at `path` or, if that is broken, the copy, with the reasons in `broken`.
 
-    Raises the file's own ConfigError or UsageError where no copy can stand in.
+    Raises the file's own ConfigError or UsageError if there is no usable copy.
     """
     try:
         return replace(config.load(path, environ), broken=())

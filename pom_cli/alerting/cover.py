@@ -11,7 +11,7 @@ from pom_cli.model import ERROR, SEVERITY, State, down
 def covers(
     target: Target, kind: str, alert: str, targets: Mapping[str, Target], health: Mapping[str, State]
 ) -> tuple[tuple[str, str], ...]:
-    """The alerts that explain this one to whoever was told of them: of the target's own health, and of what it needs.
+    """The alerts that explain this one to those who got them: the target's own health, and what it depends on.
 
     `health` has the targets whose health the config has; what it has no more explains nothing.
     """

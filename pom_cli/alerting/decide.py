@@ -1,7 +1,7 @@
-"""Pure: what one recipient was told × what is now × policy → speak or be silent, each with a named reason.
+"""Pure: last state sent to one recipient × current state × policy → notify or hold, each with a named reason.
 
-Level-triggered: a decision looks only at what this recipient was told, at what is on its way, and at what is so now. So
-what was held back by a cooldown, a cover, a silence or a crash is judged again by the next run, and nothing is lost.
+Level-triggered: a decision depends only on what this recipient was sent, what is on its way, and the current state. So
+what was held back by a cooldown, a cover, a silence or a crash is decided again by the next run, and nothing is lost.
 """
 
 from dataclasses import replace
@@ -62,16 +62,16 @@ def decide(
     pending: Pending | None = None,
     acked: bool = False,
 ) -> Decision:
-    """Speak to this recipient or not. `held` names what keeps this alert quiet for now: a cover, a silence.
+    """Notify this recipient or not. `held` is what keeps this alert quiet for now: a cover, a silence.
 
-    What is `pending` and no longer so is replaced: the caller withdraws it, and the decision is about what was told.
+    A `pending` notice that is outdated is replaced: the caller withdraws it, and the decision ignores it.
     """
     if condition.status is UNKNOWN:
         return Decision("unknown")
     if pending is not None and pending.progress != WITHDRAWN:
         if _says(pending, condition):
             return Decision(UNDELIVERED if pending.progress == UNDELIVERED else "pending")
-        # Of an alert that is told afterwards the newer message tells all that one in doubt does.
+        # For alerts reported afterwards the newer message contains everything in the doubtful one.
         locked = (IN_FLIGHT,) if condition.alert in TOLD_AFTERWARDS else ON_THE_WAY
         if pending.progress in locked:
             return Decision(pending.progress)
@@ -148,14 +148,14 @@ def last_reminder(first_at: datetime, remind: tuple[timedelta, ...], now: dateti
 
 
 def coming(pending: Pending) -> Announced:
-    """What a recipient has been told once this has arrived."""
+    """The recipient's ledger state once this has arrived."""
     if pending.status is OPERATIONAL:
         return Announced(last_at=pending.at)
     return Announced(pending.status, pending.subjects, pending.days_left, pending.at, pending.at)
 
 
 def announce(condition: Condition, told: Announced, decision: Decision, now: datetime) -> Announced:
-    """What this recipient has been told once this decision is carried out."""
+    """The recipient's ledger state once this decision is carried out."""
     if not decision.speak:
         return _dated(told, now)
     if decision.reason == RECOVERED:

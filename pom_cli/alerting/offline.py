@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pom_cli.config import Config
 
 WITNESS_TIMEOUT = 3.0  # seconds for all of them, asked at once
-_MOST = 64  # places asked at once: where none of so many answers, no other will
+_MOST = 64  # places asked at once: if none of these answers, no other will
 
 Place = tuple[str, int]  # host and port
 
@@ -78,7 +78,7 @@ def connects(host: str, port: int, timeout: float) -> bool:
 
 
 def conditions(network: Network, watched: Sequence[str], answer: bool) -> list[Condition]:
-    """What a run can tell of this monitor's own network: down, up (a target's `answer`, or a proof), or nothing.
+    """What a run knows about this monitor's network: down, up (a target's `answer`, or a proof), or nothing.
 
     `watched` are the targets whose health is looked at: if the network is not to blame after all, it is they.
     """

@@ -27,7 +27,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Report:
-    """How a drain went. `faults` are of our own code; delivery's own faults stand in the rows."""
+    """How a drain went. `faults` are bugs in PoM; delivery faults are in the rows."""
 
     delivered: int = 0
     faults: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ def _settle(
 
 
 def _target(mail: Mail) -> str:
-    """Whose alerts a message tells of: all its targets go out by the same channels."""
+    """The target of a message; if it has several, all of them use the same channels."""
     return next((str(one["target"]) for one in mail.payload.get("notices") or ()), "")
 
 
@@ -154,9 +154,9 @@ def enqueue(db: sqlite3.Connection, message: str, config: Config, now: datetime)
 
 
 def delivery_condition(db: sqlite3.Connection, config: Config) -> Condition:
-    """Is there a recipient whom a permanent fault keeps from being reached, on a channel in use.
+    """Does a permanent fault keep a recipient from being reached, on a channel in use.
 
-    What failed with other credentials than those of today says nothing of today.
+    Faults under other credentials than the current ones do not count.
     """
     known = audience.everyone(config)
     found = [
@@ -175,6 +175,6 @@ def delivery_condition(db: sqlite3.Connection, config: Config) -> Condition:
 
 
 def undelivered(db: sqlite3.Connection, config: Config) -> list[rows.Row]:
-    """The rows that are still owed to somebody whom the config has: queued ones, and those given up."""
+    """The undelivered rows of recipients in the config: queued ones, and those given up."""
     known = audience.everyone(config)
     return [row for row in rows.waiting(db) if row.recipient in known]

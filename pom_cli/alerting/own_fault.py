@@ -39,7 +39,7 @@ def explain(
     watched = [name for name, target in targets.items() if "health" in target.checks]
     if len(watched) > 1 and set(watched) <= bad.keys() and (gateway := _gateway(targets, bad)):
         known = before()
-        # What was never well here has reasons of its own.
+        # A target that never worked from here has another reason.
         if all(known.get(name) in (OPERATIONAL, DEGRADED) for name in watched):
             return _ours(OFFLINE, gateway)
     return Network()

@@ -66,9 +66,9 @@ def without_network(finding: Finding, why: str) -> Finding:
 
 
 def condition(target: str, alert: str, states: Mapping[Key, State]) -> Condition:
-    """What is so about this alert over all that has a verdict on it: the worst one, and the subjects that are not well.
+    """The condition of this alert over all its verdicts: the worst one, and the failing subjects.
 
-    Another kind of check that came upon it has a say only where it saw worse than the alert's own kind.
+    A verdict from another kind of check counts only if it is worse than those of the alert's own kind.
     """
     every = {key: state.verdicts[alert] for key, state in states.items()}
     status = worst(verdict.status for verdict in every.values())

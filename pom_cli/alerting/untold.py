@@ -25,7 +25,7 @@ _OUTAGES = ("health", "tls-expiry")  # the alerts that may explain others
 
 @dataclass(frozen=True)
 class Bad:
-    """A subject that is known to be bad, and what might have told of it."""
+    """A subject that is known to be bad, and the alerts that may cover it."""
 
     target: str
     kind: str
@@ -40,7 +40,7 @@ class Bad:
 
 @dataclass(frozen=True)
 class Word:
-    """What somebody whom the config has was told, or will be. `over`: that it is well again."""
+    """A notice that a recipient in the config got or will get. `over`: it is a recovery."""
 
     target: str
     alert: str
@@ -52,13 +52,13 @@ class Word:
 def untold(
     bad: Iterable[Bad], words: Sequence[Word], quiet: Callable[[Bad], bool], cooldown: timedelta, now: datetime
 ) -> list[Bad]:
-    """Those that have been bad for longer than anybody may be left untold. Pure."""
+    """Those that have been bad for longer than is allowed without a notice. Pure."""
     late = [one for one in bad if now - one.since > one.patience and not quiet(one)]
     return [one for one in late if not any(_tells(word, one) or _fresh(word, one, cooldown, now) for word in words)]
 
 
 def _tells(word: Word, bad: Bad) -> bool:
-    """Does it tell of this very subject, or of what explains it."""
+    """Does it report this subject, or what explains it."""
     if word.over:
         return False
     if word.alert == "monitoring-offline" or (word.target in bad.needs and word.alert in _OUTAGES):
@@ -145,7 +145,7 @@ def _words(db: sqlite3.Connection, config: Config) -> list[Word]:
 
 
 def _word(target: str, alert: str, entry: Entry) -> Word:
-    """What was given up counts as said: that it did not arrive is an alert of its own."""
+    """What was given up counts as sent: `delivery-failed` reports that it did not arrive."""
     told, pending = entry.told, entry.pending
     if pending is not None:
         return Word(target, alert, pending.subjects, pending.at, over=SEVERITY[pending.status] < SEVERITY[DEGRADED])

@@ -48,7 +48,7 @@ class Serve:
 
 @dataclass(frozen=True)
 class Peer:
-    """Another instance of the mesh. `misses`: so many missed beats make it missing."""
+    """Another instance of the mesh. `misses`: the number of missed beats after which it is missing."""
 
     name: str
     url: str
@@ -75,7 +75,7 @@ class Config:
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict, repr=False)  # every key, defaults included, as in TOML
     text: str = field(default="", repr=False)  # what it was read from
-    broken: tuple[str, ...] | None = None  # in a timer's run: what is wrong with the file, for which a copy stands in
+    broken: tuple[str, ...] | None = None  # in a timer's run: what is wrong with the file, if a copy is used instead
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -94,7 +94,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def parse(text: str, path: Path, environ: Mapping[str, str], files: bool = True) -> Config:
     """The config in `text`; `path` is where it stands. Raises ConfigError.
 
-    Without `files`, one that it names may have gone: looking then says so, for its target alone.
+    Without `files`, a file that it refers to may be missing: the check of that target then reports it.
     """
     try:
         data = from_toml(text)

@@ -1,4 +1,4 @@
-"""The `alerts` table of the config: who is told, how often, and through which channels."""
+"""The `alerts` table of the config: who is notified, how often, and through which channels."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -20,7 +20,7 @@ _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
 
 @dataclass(frozen=True)
 class Recipients:
-    """A target's own `alerts`: who is told instead, by which channels; None for what `[alerts]` says."""
+    """A target's own `alerts`: recipients and channels; None for those of `[alerts]`."""
 
     to: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
@@ -28,7 +28,7 @@ class Recipients:
 
 @dataclass(frozen=True)
 class Escalation:
-    """Who else is told of an alert that has lasted so long since its first notice without an ack."""
+    """Who else is notified of an alert that has lasted this long since its first notice without an ack."""
 
     after: timedelta
     to: tuple[str, ...]
@@ -36,7 +36,7 @@ class Escalation:
 
 @dataclass(frozen=True)
 class Alerts:
-    """How operators are told. `settings` is by channel, of those in use by `[alerts]` or by a target's own."""
+    """How operators are notified. `settings` has the channels used by `[alerts]` or by any target."""
 
     to: tuple[str, ...]
     sender: str
@@ -143,9 +143,9 @@ def _silent(alerts: Alerts, table: Table, known: Secrets) -> list[str]:
     absent = "is neither in the environment nor in the env file" + unread
     told = []
     if not alerts.channels:
-        told.append(f"{table.at('channels')}: it is empty: nobody is told of anything")
+        told.append(f"{table.at('channels')}: empty: no alerts are sent")
     if "channels" not in table.data and alerts.to and "console" in alerts.channels:
-        told.append(f"{table.at('to')}: nobody there is told of anything: POM_POSTMARK_TOKEN {absent}")
+        told.append(f"{table.at('to')}: nobody is notified: POM_POSTMARK_TOKEN {absent}")
     for name in alerts.settings:
         secret = channels.load(name).SECRET
         needed = name == "postmark" or bool(getattr(alerts.settings[name], "username", ""))

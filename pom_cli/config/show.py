@@ -18,7 +18,7 @@ _SECRETS = ("POM_POSTMARK_TOKEN", "POM_API_TOKEN", "POM_SMTP_PASSWORD")
 
 
 def effective(config: Config) -> dict[str, Any]:
-    """Every key with the value that holds, as TOML has values."""
+    """Every key with its effective value, in TOML types."""
     values: dict[str, Any] = {key: plain(value, key) for key, value in config.effective.items()}
     alerts = values.get("alerts", {})
     alerts |= {name: _defaults(name) for name in audience.TABLES if not alerts.get(name)}
@@ -29,7 +29,7 @@ def effective(config: Config) -> dict[str, Any]:
 
 
 def _defaults(channel: str) -> dict[str, Any]:
-    """What holds for a channel that the config does not name, so that its keys can be read off."""
+    """The defaults of a channel that the config does not use, so that its keys are shown."""
     table = Table({}, f"alerts.{channel}", [])
     channels.load(channel).parse(table)
     return {key: plain(value, key) for key, value in table.effective.items()}
@@ -90,7 +90,7 @@ def _key(key: str) -> str:
 
 
 def inline(value: Any) -> str:
-    """A value as it stands behind an equals sign, on one line."""
+    """A value as written after an equals sign, on one line."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {inline(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):

@@ -17,7 +17,7 @@ from pom_cli.toml.address import SSH, origin
 from pom_cli.toml.secrets import Secrets
 from pom_cli.toml.table import Table, nearest, shown
 
-USUAL_INTERVAL = timedelta(minutes=5)  # the timer's too, for kinds that have none of their own
+USUAL_INTERVAL = timedelta(minutes=5)  # the timer's too, for kinds without their own interval
 _WORD = r"(?a)(?!-)[\w.@:-]+"
 _NO_URL = "https://example.invalid"  # stands for a missing one while the rest is read
 
