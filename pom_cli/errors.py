@@ -2,7 +2,7 @@
 
 
 class PomError(Exception):
-    """A fault that is told in one line; `exit_code` is what the process ends with."""
+    """A fault that is printed as one line; `exit_code` is the exit code of the process."""
 
     exit_code = 3
 

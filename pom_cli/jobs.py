@@ -101,7 +101,7 @@ def judge(one: Look, past: Mapping[str, Past], now: datetime) -> list[Finding]:
         return _fault(job, seen)
     try:
         return checks.load(job.kind).judge(seen, job.check.settings, past, now)
-    # A bug that one target's answer brings to light must not keep the others from being told of.
+    # A bug triggered by one target's answer must not keep the others from being reported.
     except Exception as error:  # noqa: BLE001
         return _fault(job, error)
 

@@ -121,7 +121,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Announced:
-    """The level last delivered about one (target, kind of alert). `status` is None once all is well again."""
+    """The level last delivered about one (target, kind of alert). `status` is None after a recovery."""
 
     status: Status | None = None
     subjects: tuple[str, ...] = ()
@@ -148,7 +148,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger: what one recipient was told of one (target, kind of alert), and what is on its way."""
+    """One ledger entry: what one recipient last got about one (target, kind of alert), and what is on its way."""
 
     told: Announced = Announced()
     pending: Pending | None = None
@@ -241,23 +241,23 @@ class Silence:
     reason: str = ""
     lifted_at: datetime | None = None
     by: str = ""  # the user who set it
-    origin: str = ""  # the instance on which that was; "" where the config says so
+    origin: str = ""  # the instance on which it was set; "" if it is in the config
 
     def covers(self, now: datetime) -> bool:
-        """Is it in force at this moment."""
+        """Is it active at this moment."""
         from pom_cli.times import holds
 
         lifted = self.lifted_at is not None and (self.lifted_at <= now or not holds(self.lifted_at, now))
         return self.since <= now < self.until and not lifted
 
     def spans(self, _since: datetime, _until: datetime) -> "Iterable[tuple[datetime, datetime]]":
-        """From when to when it was in force."""
+        """From when to when it was active."""
         return [(self.since, self.until if self.lifted_at is None else min(self.until, self.lifted_at))]
 
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """One test run of a target. `reason` says why it has no end of its own.
+    """One test run of a target. `reason` says why it did not end normally.
 
     With an exit code it was made, and its time limit ended it; without one nothing is known of the tests.
     """

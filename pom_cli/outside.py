@@ -2,7 +2,7 @@
 
 Parsers and encoders written in C recurse. How deep they may is, from Python 3.12 on, a constant that no longer fits
 the stack of a thread: deep data then ends the whole process by a signal that nothing can catch. What has passed here
-is never deep, so whoever works on it afterwards may recurse.
+is never deep, so later code may recurse.
 """
 
 from collections.abc import Callable, Iterator

@@ -61,7 +61,7 @@ Glance = tuple[Look, list[Finding]]
 
 
 def faults(results_: Iterable[Result]) -> tuple[str, ...]:
-    """The bugs of ours that these results came upon."""
+    """Our own bugs that these results revealed."""
     return tuple(dict.fromkeys(one.finding.detail["fault"] for one in results_ if "fault" in one.finding.detail))
 
 

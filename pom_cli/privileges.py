@@ -1,4 +1,4 @@
-"""Root steps down before it touches a data folder: what lies there is another user's, who may put a link in its place.
+"""Root drops privileges before it touches a data folder: its owner could have replaced a file with a link.
 
 Besides, what an operator's run writes must stay writable for the user that the timers run as.
 """
@@ -12,7 +12,7 @@ from pom_cli.errors import PomError
 
 
 def become(folder: Path) -> None:
-    """Where this is root, go on for good as the user to whom `folder` belongs; else, or without a folder, do nothing.
+    """If running as root, switch permanently to the owner of `folder`; else, or without a folder, do nothing.
 
     Config and secrets are read before, since root may be the only one who can read them. Everything after it (the
     database, its journal, ssh) then works as in a timer's run, rights included. Raises PomError where that user cannot

@@ -48,7 +48,7 @@ class PeerAnswer:
     undelivered: int = 0
     undelivered_s: int | None = None  # age of the oldest undelivered mail
     delivery_failed: bool = False  # a permanent fault keeps someone from being reached
-    silences: tuple[Silence, ...] = ()  # in force there; taken over at once, not kept with the answer
+    silences: tuple[Silence, ...] = ()  # active there; taken over at once, not kept with the answer
     unread: tuple[str, ...] = ()  # its parts that are not as they should be
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pom_cli.config import Peer
 
 ALIVE, LATE, MISSING = "alive", "late", "missing"
-ALERTS = ("peer-missing", "checks-overdue", "delivery-failed")  # what is told of a peer
-GAP = timedelta(minutes=2.5)  # between two of our own beats: longer, and we were asleep, or off
+ALERTS = ("peer-missing", "checks-overdue", "delivery-failed")  # the alerts about a peer
+GAP = timedelta(minutes=2.5)  # between two beats of this instance: if longer, it was asleep or off
 SKEW_S = 30.0  # between two clocks: more is remarked on
-PATIENCE = 3  # beats in a row with checks overdue before it is told: a peer that wakes up catches up within two
+PATIENCE = 3  # beats in a row with checks overdue before the alert: a peer that wakes up catches up within two
 UPGRADING = timedelta(hours=1)  # so long a peer of the release before is late, and not missing
 STUCK_S = 900  # mail that waits for longer than this does not get out
 _STALL_S = 5.0  # seconds that a run may lose before it says nothing of the peers
@@ -30,7 +30,7 @@ _STALL_S = 5.0  # seconds that a run may lose before it says nothing of the peer
 
 @dataclass(frozen=True)
 class Beat:
-    """What asking one peer once gave: a good answer, or why there is none.
+    """The result of asking one peer once: a good answer, or the reason for failure.
 
     `ours`: it was our own fault. `doubt`: something answered, and for this reason it is not accepted: `token`,
     `unsigned`, `forged`, `replayed`, `instance`, `release`.
@@ -56,7 +56,7 @@ class PeerState:
     held: str = ""  # why the newest miss does not count: offline, ours, stalled, release; "" where it does
     fault: str = ""  # why the newest beat had no good answer
     skew_s: float | None = None
-    late_beats: int = 0  # answers in a row that told of overdue checks
+    late_beats: int = 0  # answers in a row that reported overdue checks
     answer: PeerAnswer | None = None  # the newest good one
     pinned: str = ""  # the id of the instance first seen there; from no other is anything accepted
     doubt: str = ""  # why the newest answer was not accepted, "" where it was or where there was none
@@ -186,7 +186,7 @@ def vanishing(before: Mapping[str, PeerState], after: Mapping[str, PeerState]) -
 
 
 def conditions(name: str, state: PeerState, ignored: bool) -> list[Condition]:
-    """What is so about each kind of alert of one peer. `ignored`: its being missing is not told of."""
+    """The condition of each kind of alert of one peer. `ignored`: do not report it missing."""
     answer = state.answer if state.state == ALIVE else None
     return [_missing(name, state, ignored), _overdue(name, state, answer), _undelivered(name, answer)]
 

@@ -209,7 +209,7 @@ def _seen(url: str, state: PeerState) -> Mapping[str, Any]:
 
 
 def _own_cases(late: Sequence[Look], beats: OwnBeats, now: datetime) -> list[Case]:
-    """Nothing is said of the own runs while timers catch up after this host slept."""
+    """Do not report overdue checks while timers catch up after this host slept."""
     judged = [look for look in late if overdue.judged(look, beats.since, now)]
     if not late:
         return [Case(Condition("", "checks-overdue", OPERATIONAL, "every check has run again"))]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PATH = "/api/peer"
 MAX_BODY = 1 << 20
 _REFUSED = (401, 403)
-_NO_TOKEN = "POM_API_TOKEN is not set here: without a token no peer can be told from an impostor"  # noqa: S105
+_NO_TOKEN = "POM_API_TOKEN is not set here: without a token peers cannot be authenticated"  # noqa: S105
 _DOUBTS = {
     "unsigned": "its answer is not authenticated: it is not signed",
     "forged": "its answer is not authenticated: it is not signed with our token",
@@ -105,7 +105,7 @@ def _refusal(answer: "Answer", peer: str) -> Beat | None:
     if answer.status in _REFUSED:
         return _token_refused(answer)
     if 300 <= answer.status < 400:
-        return Beat(fault=f"HTTP {answer.status}: it redirects; peers.{peer}.url is to be the address itself")
+        return Beat(fault=f"HTTP {answer.status}: it redirects; set peers.{peer}.url to the final address")
     if answer.status != 200:
         return Beat(fault=clean(f"HTTP {answer.status} {answer.reason}"))
     if answer.truncated:

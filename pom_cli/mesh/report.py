@@ -45,7 +45,7 @@ def peer_answer(db: sqlite3.Connection, config: Config, now: datetime) -> dict[s
 
 
 def ack_json(one: acks.Ack) -> dict[str, Any]:
-    """The shape of one ack in /api/peer. Its `at` is told to the millisecond: by that one ack is known from another."""
+    """The shape of one ack in /api/peer. Its `at` has milliseconds: they distinguish one ack from another."""
     told = {"target": one.target, "alert": one.alert, "at": one.at.isoformat(timespec="milliseconds"), "who": one.who}
     return told | {"note": one.note, "lifted": one.lifted}
 

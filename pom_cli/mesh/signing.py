@@ -1,7 +1,7 @@
 """A question to another instance and its answer, each signed with a token that both know (HMAC-SHA256, RFC 2104).
 
-The token itself never crosses the wire. An answer is signed over the nonce of its question: an older answer, whoever
-kept it, answers no new question. Pure but for `fresh`.
+The token itself is never sent. An answer is signed over the nonce of its question, so an older answer cannot be
+replayed. Pure but for `fresh`.
 """
 
 import hmac
@@ -12,14 +12,14 @@ from hashlib import sha256
 from typing import NamedTuple
 
 NONCE, SIGNATURE = "X-PoM-Nonce", "X-PoM-Signature"
-SCHEME = "PoM-HMAC-SHA256"  # in WWW-Authenticate: whoever names it understands signatures
+SCHEME = "PoM-HMAC-SHA256"  # in WWW-Authenticate: a peer that sends it understands signatures
 MOST_TOKENS = 4  # of a rotation, so that no request grows without limit
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 
 class Question(NamedTuple):
-    """What is asked. `path` is as it stands in the request, its query included."""
+    """What is asked. `path` is exactly as in the request, including the query."""
 
     method: str
     path: str

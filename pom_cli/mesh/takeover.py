@@ -13,7 +13,7 @@ from pom_cli.model import Silence
 from pom_cli.times import local, short
 
 AHEAD = timedelta(seconds=30)  # what begins later is taken over when its time has come
-LONG = timedelta(days=1)  # what is longer is told of when it arrives
+LONG = timedelta(days=1)  # longer ones are reported when they arrive
 _REASON = 100  # characters
 
 
@@ -50,7 +50,7 @@ def _credible(peer: str, answer: PeerAnswer, watched: frozenset[str], now: datet
 
 
 def arrivals(taken: Iterable[Taken], known: Iterable[Silence], now: datetime) -> tuple[str, ...]:
-    """A line for each long silence that has just arrived and is in force, so that nobody is kept in the dark by it."""
+    """A line for each long silence that has just arrived and is active, so that it does not go unnoticed."""
     ids = {one.id for one in known}
     return tuple(
         _line(one)

@@ -31,7 +31,7 @@ _ALERT = "health"
 
 
 def ask(config: Config, network: Network, health: Mapping[str, Finding], database: Database, now: datetime) -> Network:
-    """With the peers' view of each target whose health this run would speak of; nobody is asked where there is none."""
+    """Add the peers' view of each target whose health this run would report; without such a target, ask nobody."""
     if network.offline or network.ours:
         return network
     verdicts = {name: finding.verdicts[_ALERT] for name, finding in health.items() if _ALERT in finding.verdicts}
@@ -62,7 +62,7 @@ def _last_well(db: sqlite3.Connection, names: Iterable[str], now: datetime) -> d
 
 
 def _speaks(config: Config, name: str, verdict: Verdict, entries: Mapping[str, Entry], now: datetime) -> bool:
-    """Would this be spoken of to anybody, as far as can be told before it is stored."""
+    """Would a notice go out to anybody, judging by what is stored so far."""
     condition = Condition(name, _ALERT, verdict.status, verdict.summary)
     policy = Policy(config.alerts.cooldown, config.alerts.remind)
     usual, more = audience.of(config, condition, entries, now)

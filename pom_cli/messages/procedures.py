@@ -91,7 +91,7 @@ OWN: dict[str, Section] = {
         (
             Step("See what is wrong:", ("{pom:whole} doctor",)),
             Step("If the disk is full: see what fills it, and free some space:", ("df -h {data_dir}",)),
-            Step("PoM can free some of its own history:", ("{pom:whole} prune",)),
+            Step("PoM can delete old history:", ("{pom:whole} prune",)),
             Step(
                 "If the file or its folder is read-only: check the owner and the mode, and how the disk is mounted",
                 ("ls -la {data_dir}", "findmnt --target {data_dir}"),

@@ -1,4 +1,4 @@
-"""One instant by which something must have ended, whatever it consists of. The monotonic clock alone counts."""
+"""One instant by which an operation must have ended, with all its steps. Only the monotonic clock counts."""
 
 import time
 

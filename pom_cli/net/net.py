@@ -49,7 +49,7 @@ class Link:
 def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     """The addresses of a host in the system's order. Raises NoAnswer.
 
-    `getaddrinfo` obeys no timeout: it runs in a thread of its own, which is left behind where it does not return.
+    `getaddrinfo` obeys no timeout: it runs in a separate thread, which is abandoned if it does not return.
     """
     import socket
 
@@ -148,7 +148,7 @@ def _tls_context(
         context.set_alpn_protocols(list(protocols))
     context.set_ciphers("DEFAULT")  # OpenSSL's, as in curl: Python's leaves out ECDHE-RSA-AES128-SHA
     context.options |= OP_LEGACY_SERVER_CONNECT
-    # The same whatever Python's version: what `ca_file` holds is trusted, be it a root or not, as a browser's own store
+    # The same whatever Python's version: what is in `ca_file` is trusted, root or not, as in a browser's own store
     # is; and a form that RFC 5280 asks for and no browser does is no fault (3.13 asks for it).
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -192,10 +192,10 @@ def wrap(sock: "socket.socket", host: str, context: "ssl.SSLContext", deadline: 
     closed. SNI will be sent unless the host is an IP address."""
     try:
         sock.settimeout(deadline.remaining())
-        name = host.partition("%")[0].rstrip(".")  # neither a zone nor the root's dot stands in a certificate
+        name = host.partition("%")[0].rstrip(".")  # certificates have neither a zone nor the root's dot
         return context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
     except (OSError, ValueError) as error:
         sock.close()
         if isinstance(error, OSError):
             raise NoAnswer(fault_of("tls", error, deadline)) from error
-        raise NoAnswer(Fault("tls", "the host name cannot stand in a certificate")) from error
+        raise NoAnswer(Fault("tls", "the host name cannot appear in a certificate")) from error

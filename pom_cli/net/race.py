@@ -182,7 +182,7 @@ def dead(address: Address, deadline: Deadline) -> Fault | None:
 
 def has_way(address: Address) -> bool:
     """Whether this host reaches the address's family at all: it has a route there, and for the internet's IPv6 an
-    address of its own that the internet could answer. Nothing is sent."""
+    address that the internet could answer. Nothing is sent."""
     import socket
     from ipaddress import ip_address
 

@@ -26,7 +26,7 @@ MOST, USUAL = 10_000, 1_000  # of `limit`
 MOST_HOURS = 24 * 366  # of one answer's trend
 SINCE_RULE = 'a duration like "24h" or an instant like "2026-11-24T06:00:00Z"'
 EPOCH = datetime.fromtimestamp(0, UTC)
-# RFC 3339, 5.6. A `+` that came through a query as a space is taken for what it was.
+# RFC 3339, 5.6. A `+` that a query decoded to a space is accepted as `+`.
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:([Zz])|([+ -])(\d\d:\d\d))", re.ASCII)
 
 

@@ -27,7 +27,7 @@ class Folded:
 
 
 def fold(found: Sequence[Incident], targets: Mapping[str, Target]) -> list[Folded]:
-    """The incidents in their order, without those of which nobody was told since another one explained them."""
+    """The incidents in order; those that another one explains, and that sent no notice, are listed under it."""
     covers = [one for one in found if one.alert == "health"]
     under: dict[int, list[Incident]] = {}
     for one in found:

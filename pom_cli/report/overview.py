@@ -192,7 +192,7 @@ def _uptime(sums: Sequence[Sums]) -> dict[str, Any]:
 def uptime_json(sums: Sums, window: timedelta) -> dict[str, Any]:
     """Percent of the known time that was up, null where nothing is known; the known and the silenced share.
 
-    So many digits that a second in 30 days still shows.
+    With enough digits to show one second in 30 days.
     """
     known = sums.known_ms / (window.total_seconds() * 1000)
     percent = None if sums.known_ms <= 0 else round(min(100.0, 100 * sums.up_ms / sums.known_ms), 6)
@@ -217,7 +217,7 @@ def latency_json(
 
 
 def _worst_incident(name: str, running: Sequence[Folded]) -> Folded | None:
-    """One that somebody was told of goes before one that was held; what another explains comes last."""
+    """One that somebody was notified of, before one that was held; what another explains comes last."""
     own = [one for one in running if one.one.target == name] or [
         Folded(each) for one in running for each in one.covered if each.target == name
     ]

@@ -93,7 +93,7 @@ def _bad(target: Mapping[str, Any], now: datetime) -> str:
 
 
 def _known(alerts: Sequence[Mapping[str, Any]], known: Known, named: Sequence[str]) -> list[str]:
-    """How many alerts are open, those named that are about none of the targets `named` already; who was told."""
+    """How many alerts are open (those about no target in `named` are listed), and who was notified."""
     if not alerts:
         return []
     told = sum(1 for alert in alerts if _told(alert, known).at)

@@ -37,7 +37,7 @@ Trends = Mapping[str, Sequence[float | None]]
 
 
 def show(found: Mapping[str, Any], known: Known, trends: Trends, late: Sequence[str], in_place: bool = False) -> None:
-    """Print the overview to this terminal, as wide as it is; `in_place` over what stands there, as high as it is."""
+    """Print the overview to this terminal, as wide as it is; `in_place` overwrites the screen and fits its height."""
     from rich.console import Console
     from rich.text import Text
 
@@ -55,12 +55,12 @@ def show(found: Mapping[str, Any], known: Known, trends: Trends, late: Sequence[
 
 
 def framed(rows: Sequence[str], height: int) -> str:
-    """These rows in the place of what a terminal of this height shows, cut where they would scroll the first away."""
-    room = max(height - 1, 1)  # the cursor stands on the last one
+    """These rows, overwriting a terminal of this height; cut so that the first one does not scroll away."""
+    room = max(height - 1, 1)  # the last line is for the cursor
     if len(rows) > room:
         kept = max(room - 1, 1)
         rows = [*rows[:kept], f"… {len(rows) - kept} more lines"][:room]
-    # Each row is wiped before it is written: after a full one the cursor still stands on its last character.
+    # Each row is wiped before it is written: after a full one the cursor is still on its last character.
     return "\x1b[H" + "".join(f"\x1b[K{row}\n" for row in rows) + "\x1b[J"
 
 

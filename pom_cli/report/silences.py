@@ -1,4 +1,4 @@
-"""The silences in force: in the API's shape, and as lines for people."""
+"""The active silences: in the API's shape, and as lines for people."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Shown = Mapping[str, Any]
 
 
 def running(db: sqlite3.Connection, config: Config, now: datetime) -> list[Silence]:
-    """Those in force now, by hand and by the config, of what the config names today."""
+    """The silences active now, manual and from the config, of targets in the config."""
     names = {*config.targets, *config.peers, "*"}
     opened = [window.opened(now) for window in config.silences]
     found = [*silences.load(db, now), *filter(None, opened)]
@@ -34,7 +34,7 @@ def since_looked(
 
 
 def quiet_until(found: Sequence[Silence], target: str) -> datetime | None:
-    """When the maintenance of this target ends, None where there is none: a silence of one other kind is none."""
+    """When the maintenance of this target ends, None without one. Only silences of health or of all kinds count."""
     ends = [one.until for one in found if one.target in ("*", target) and one.kind in ("", "health")]
     return max(ends, default=None)
 
@@ -59,7 +59,7 @@ def line(one: Shown) -> str:
 
 
 def headline(found: Sequence[Shown]) -> list[str]:
-    """The same for the first line of a picture: what is silenced, until when and by whom."""
+    """The same for the first line of the overview: what is silenced, until when and by what."""
     told = "; ".join(f"{_name(one)} until {_end(one)}" for one in found[:3])
     return [f"silenced: {told}{_more(found)}"] if found else []
 

@@ -1,4 +1,4 @@
-"""What `pom report` tells of a span of time: uptime, incidents, recovering, what expires soon, how mail fared."""
+"""The contents of `pom report`: uptime, incidents, time to recover, upcoming expiries, mail delivery."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

@@ -68,7 +68,7 @@ def recent(
 def without_echoes(found: Iterable[Incident]) -> list[Incident]:
     """Without those that lie within one of the same target that was as bad or worse: it was the same trouble.
 
-    An outage is found by several kinds of check, each with an incident of its own. The order stays.
+    An outage is found by several kinds of check, each with a separate incident. The order is kept.
     """
     all_ = list(found)
     ranked = sorted(all_, key=lambda one: (SEVERITY[one.worst], (one.ended_at or _FAR) - one.started_at), reverse=True)

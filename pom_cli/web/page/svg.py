@@ -54,7 +54,7 @@ def _drawn(status: Status) -> str:
 
 
 def mark(status: Status) -> str:
-    """The mark of a status. It stands beside the word, so it says nothing itself."""
+    """The mark of a status. It is next to the word, so it is hidden from screen readers."""
     return f'<svg class="mark {status}" aria-hidden="true" focusable="false"><use href="#m-{status}"/></svg>'
 
 
@@ -164,7 +164,7 @@ def _stretches(points: Sequence[tuple[float, float | None]]) -> Iterator[str]:
 
 
 def _n(value: float) -> str:
-    """A number, as short as it goes."""
+    """A number in its shortest form."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 

@@ -73,7 +73,7 @@ def more(picture: Picture) -> list[str]:
 
 
 def tone(picture: Picture) -> str:
-    """`ok`, `bad`, or `unknown` where it cannot be told."""
+    """`ok`, `bad`, or `unknown`."""
     if picture.bad:
         return "bad"
     doubtful = picture.unknown or picture.overdue or picture.offline_since or not picture.systems
