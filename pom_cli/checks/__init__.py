@@ -13,8 +13,8 @@ A kind's module has
 - `parse(table, site)`: the Settings; mistakes are noted in the table
 - `facts(settings)`: what the runbook's steps may name, besides its subjects
 - `subjects(settings)`: the subjects that it will report on
-- `look(settings)`: the only I/O; gives plain data
-- `judge(seen, settings, past, now)`: pure; gives a Finding for each subject
+- `look(settings)`: the only I/O; returns plain data
+- `judge(seen, settings, past, now)`: pure; returns a Finding for each subject
 """
 
 from collections.abc import Callable, Mapping
@@ -41,13 +41,13 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "port": ("port",),
     "tests": ("test-failed", "test-stale"),
 }
-# What else a kind may come upon: an expired certificate is `tls-expiry`, wherever it is seen first.
+# What else a kind may find: an expired certificate is `tls-expiry`, whichever check finds it first.
 COMES_UPON: Mapping[str, tuple[str, ...]] = dict.fromkeys(("health", "routes", "cors"), ("tls-expiry",))
 
 
 @dataclass(frozen=True)
 class Site:
-    """What every kind may know of its target. The host is as it goes over the wire, without brackets."""
+    """What every kind may know of its target. The host is in wire format, without brackets."""
 
     name: str
     url: str
@@ -62,7 +62,7 @@ class Site:
     secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
 
-# A kind is on where the config has its table; these are on without one, for the sites for which this says so.
+# A kind is on if the config has its table; these are on without one, for the sites that match.
 ON_BY_DEFAULT: Mapping[str, Callable[[Site], bool]] = {
     "health": lambda _: True,
     "tls": lambda site: site.scheme == "https",

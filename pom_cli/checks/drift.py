@@ -40,7 +40,7 @@ def parse(table: Table) -> Rule | None:
 
 @dataclass(frozen=True)
 class Drift:
-    """`drifting` is None where it cannot be told yet, so that what was so before stands."""
+    """`drifting` is None while it is unknown; the previous state is then kept."""
 
     drifting: bool | None
     median_ms: float | None = None
@@ -69,7 +69,7 @@ def assess(latency_ms: int, past: Past, rule: Rule) -> Drift:
 
 
 def _plainly_fine(median_ms: float, usual_ms: float | None, rule: Rule) -> bool:
-    """No drift can begin here, so the exact baseline, which is dear, need not be worked out."""
+    """No drift can begin here, so skip the exact baseline, which is expensive."""
     if median_ms < rule.floor_ms:
         return True
     # The cached baseline is up to an hour old; within an hour it does not fall by the third that is left as a margin.

@@ -53,7 +53,7 @@ def parse(table: Table) -> Expected:
 
 
 def parse_any(table: Table) -> Expected:
-    """What can be expected of an answer to any request."""
+    """The expectations that apply to every kind of HTTP check."""
     limit = "max_latency" in table.data
     longest = table.duration("max_latency", timedelta(seconds=2), "2s", high="1h") if limit else None
     table.known.add("max_latency")

@@ -19,7 +19,7 @@ METHODS = ("GET", "HEAD", "POST")
 
 def url(table: Table, site: Site) -> str:
     """`url`, or `path` on the target's own origin, or the target's url."""
-    table.known |= {"path", "url"}  # whichever is read: a slip in either is told by its right name
+    table.known |= {"path", "url"}  # whichever is read: a typo in either is reported with the right name
     if "path" not in table.data:
         return table.url("url", site.url)
     found = table.read("path", site.url, lambda value: on_site(value, site), 'a path like "/api/health"')
@@ -29,7 +29,7 @@ def url(table: Table, site: Site) -> str:
 
 
 def on_site(path: Any, site: Site) -> str:
-    """The URL of a path at the target's own origin. Raises ValueError where it is none."""
+    """The URL of a path at the target's own origin. Raises ValueError if it is not a path."""
     if not isinstance(path, str) or not path.startswith("/"):
         raise ValueError(path)
     parts = urlsplit(site.url)
@@ -85,7 +85,7 @@ def readable(table: Table, client: Client, expected: Expected) -> Expected:
 
 
 def headers(table: Table) -> dict[str, str]:
-    """The requests' own headers. A mistake is told without the value, which may be a secret."""
+    """The requests' own headers. An error omits the value, which may be a secret."""
     given: Any = table.read("headers", {}, lambda value: value, "")
     if not isinstance(given, dict):
         table.problems.append(f'{table.at("headers")}: not a table of HTTP headers like {{ Accept = "text/html" }}')

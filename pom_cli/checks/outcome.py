@@ -60,7 +60,7 @@ def summarize(outcome: Outcome, mismatch: Mismatch | None, expected: Expected) -
 
 
 def verdicts(alert: str, outcome: Outcome, status: Status, summary: str) -> dict[str, Verdict]:
-    """On this kind of alert, and on `tls-expiry`: an expired certificate speaks only as that, whoever comes upon it."""
+    """For this kind of alert, and for `tls-expiry`: an expired certificate is only that, whichever check finds it."""
     if not isinstance(outcome, Fault):
         return {alert: Verdict(status, summary), "tls-expiry": Verdict(OPERATIONAL, "certificate has not expired")}
     if outcome.reason != EXPIRED:

@@ -54,7 +54,7 @@ _AT = 'an address like "192.0.2.10:22"'
 
 @dataclass(frozen=True)
 class Port:
-    """One address; `banner` is how the first line that it says must begin, "" for whatever it says, if anything."""
+    """One address; `banner` is how its first line must begin, "" if it need not send one."""
 
     host: str
     number: int

@@ -1,6 +1,6 @@
 """What a browser makes of a server's CORS answers, by the Fetch standard (fetch.spec.whatwg.org). Pure.
 
-Each rule names the standard's section or term, and gives the reason for which a browser refuses, None where it allows.
+Each rule cites the standard's section or term, and returns the reason why a browser refuses, None if it allows.
 """
 
 import re
@@ -145,7 +145,7 @@ def varies(headers: Headers) -> bool:
 
 
 def value(headers: Headers, name: str) -> str | None:
-    """A header's value, several of them joined as browsers join them; None where there is none."""
+    """A header's value, several of them joined as browsers join them; None if absent."""
     values = [text.strip(" \t\r\n") for key, text in headers if key.lower() == name.lower()]
     return ", ".join(values) if values else None
 

@@ -65,7 +65,7 @@ def agrees(wanted: Fields, found: Fields) -> bool:
 
 
 def written(kind: str, fields: Fields) -> str:
-    """A record as the config has it: what `expected` reads back."""
+    """A record in the config's notation, which `expected` reads back."""
     texts = ["*" if value is None else value for value in fields if kind != "MX" or value is not None]
     if kind == "CAA" or (kind == "TXT" and texts[0].strip()[:1] in ("", '"')):
         texts[-1] = '"' + re.sub(r'(["\\])', r"\\\1", texts[-1]) + '"'

@@ -195,7 +195,7 @@ def _stale(seen: Observation, settings: Settings, now: datetime) -> Verdict:
         return Verdict(DEGRADED, f"the newest test run is dated in the future ({since:%Y-%m-%d %H:%M} UTC)")
     age = now - since
     if age > settings.stale:
-        # In whole days, lest each hour has a summary of its own.
+        # In whole days, so that the summary does not change every hour.
         told = short(timedelta(days=age.days) if age.days > 1 else age)
         return Verdict(DEGRADED, f"no test run for {told} (limit {short(settings.stale)})")
     return Verdict(OPERATIONAL, f"run of {last:%Y-%m-%d}") if last else Verdict(UNKNOWN, "no test run recorded yet")
@@ -220,7 +220,7 @@ def _failed(made: Sequence[SuiteRun], usual: int) -> Verdict:
 
 
 def newly(made: Sequence[SuiteRun]) -> tuple[str, ...] | None:
-    """The tests of the newest run that did not fail in the one before it; None where that cannot be told."""
+    """The tests of the newest run that did not fail in the one before it; None if unknown."""
     run, *before = made
     if before and before[0].failed_tests and (before[0].reason or not before[0].failing):
         return None  # one that its time limit ended never came to some of its tests

@@ -24,7 +24,7 @@ _REFUSED = {
 
 @dataclass(frozen=True)
 class Certificate:
-    """What can be read of a certificate; what cannot is None or empty. Texts are as they stand in it, not cleaned."""
+    """The readable parts of a certificate; the others are None or empty. Texts are verbatim, not cleaned."""
 
     fingerprint: str  # SHA-256 of its DER form, in hex
     not_before: datetime | None = None
@@ -161,6 +161,6 @@ def called(name: Name) -> str:
 
 @functools.lru_cache(maxsize=256)
 def authority(name: Name) -> str:
-    """Whose certificate it is, in short and cleaned: the organisation, or the common name where there is none."""
+    """Whose certificate it is, in short and cleaned: the organisation, or the common name without one."""
     values = dict(reversed(name))
     return clean(values.get("organizationName") or "", 60) or called(name)

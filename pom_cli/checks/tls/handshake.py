@@ -90,7 +90,7 @@ def shake(
         failed = _failure(address, error)
     if (
         protocols and "NO_APPLICATION_PROTOCOL" in failed.said
-    ):  # no web server: a mail server may insist on its own names
+    ):  # not a web server: other servers may require other protocols
         return shake(address, host, verify, ca_file, deadline, scheme, ())
     refused = failed.fault is not None and failed.fault.reason.startswith(starttls.REFUSED)
     return _with_what_is_shown(failed, address, host, deadline, scheme) if failed.connected and not refused else failed

@@ -20,7 +20,7 @@ COVERED: Mapping[str, Callable[[State], bool]] = {}  # a site that is down expla
 INTERVAL = timedelta(hours=1)
 NETWORK = True
 
-_PATIENCE = timedelta(days=7)  # without any date, until that is an alert of its own
+_PATIENCE = timedelta(days=7)  # without any date, until `whois-unknown` is raised
 _NAMES = {"rdap": "RDAP", "whois": "WHOIS"}
 
 

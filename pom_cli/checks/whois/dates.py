@@ -112,7 +112,7 @@ def _instant(part: dict[str, str | None], order: Order) -> datetime | None:
 
 
 def _month_and_day(part: dict[str, str | None], order: Order) -> tuple[int, int]:
-    """Both as numbers; a month that is none is 0, which no date accepts."""
+    """Both as numbers; 0 for an unknown month name, which no date accepts."""
     if part.get("name"):
         return _MONTH.get(str(part["name"]).lower(), 0), int(part["d"] or 0)
     if part.get("m"):

@@ -80,12 +80,12 @@ def _labelled(text: str, block: int) -> Line:
 
 
 def _splits_a_time(match: re.Match[str]) -> bool:
-    """`Expires Mon Mar 1 12:00:00 2027`: that colon stands in the time."""
+    """`Expires Mon Mar 1 12:00:00 2027`: that colon is part of the time."""
     return match[1][-1].isdigit() and match[2][:2].isdigit()
 
 
 class Topic(StrEnum):
-    """What a labelled value tells of the domain."""
+    """What a labelled value says about the domain."""
 
     REGISTRY_EXPIRY = "registry's expiry date"
     EXPIRY = "expiry date"

@@ -36,7 +36,7 @@ class Question:
 
 @dataclass(frozen=True)
 class _Source:
-    """One place to ask; `key` names it in the memory of waits."""
+    """One place to ask; `key` identifies it in the stored waits."""
 
     key: str
     name: str
@@ -111,7 +111,7 @@ def _sources(question: Question, known: Memory) -> list[_Source]:
 
 
 def _second(question: Question, sources: list[_Source], first: tuple[RegistryAnswer, ...]) -> list[_Source]:
-    """Whom to ask again: the other source, then the same one; only the same where the user named just that one."""
+    """Sources for the second query: the other one, then the same; only the same if the config names just that one."""
     same = sources[len(first) - 1]
     if bool(question.rdap) != bool(question.server):
         return [same]
@@ -156,7 +156,7 @@ def _waiting(answer: RegistryAnswer, key: str, asking: _Asking) -> RegistryAnswe
 
 
 def _waits(known: Memory, now: datetime) -> dict[str, datetime]:
-    """The waits that are not over. One further off than any that we set is none of ours (a clock was wrong)."""
+    """The waits that still run. One longer than any that we set is invalid (a clock was wrong)."""
     kept = {key: moment(value) for key, value in cache.part(known, "waits").items()}
     latest = now + timedelta(seconds=_MOST)
     return {key: until for key, until in kept.items() if until and now < until <= latest}

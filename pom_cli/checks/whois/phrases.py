@@ -8,7 +8,7 @@ from pom_cli.checks.whois.fields import Line
 
 _SPAN = re.compile(r"\b(\d{1,5}) ?(seconds?|secs?|s|minutes?|mins?|hours?)\b", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_WIDTH = 160  # characters: a verdict is one short line; terms of use, which speak of limits and blocking too, are long
+_WIDTH = 160  # characters: a verdict is one short line; legal terms, which mention limits and blocking too, are long
 _TERMS = re.compile(
     r"\b(?:you agree|terms of|purposes?|lawful|unsolicited|reserves? the right|rights|guarantee|copyright)\b", re.I
 )
@@ -96,7 +96,7 @@ def free_status(value: str) -> bool:
 
 
 def wait(lines: list[Line]) -> int | None:
-    """The seconds that a limit asks to wait, where its first lines say so."""
+    """The seconds that a rate limit asks to wait, if its first lines contain them."""
     found = _SPAN.search(" ".join(line.text[:_WIDTH] for line in lines[:6]))
     return int(found[1]) * _SECONDS[found[2][0].lower()] if found else None
 

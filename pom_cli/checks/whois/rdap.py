@@ -129,7 +129,7 @@ def _same(name: str, domain: str) -> bool:
 
 
 def _expiry(data: Mapping[str, Any], created: datetime | None) -> tuple[datetime | None, str]:
-    """The registry's date, else the registrar's, else why there is none."""
+    """The registry's date, else the registrar's, else the reason why neither is known."""
     for action in ("expiration", "registrar expiration"):
         date, why = _event(data, action)
         if why:

@@ -27,7 +27,7 @@ _DATED = (*_RANKED, Topic.CREATED)
 class _Facts:
     """What the labelled lines tell, in their order."""
 
-    expiries: dict[Topic, list[tuple[datetime, int]]] = field(default_factory=dict)  # with the block they stand in
+    expiries: dict[Topic, list[tuple[datetime, int]]] = field(default_factory=dict)  # with the block they are in
     unread: list[str] = field(default_factory=list)
     ambiguous: list[str] = field(default_factory=list)
     created: list[datetime] = field(default_factory=list)

@@ -42,7 +42,7 @@ def get(url: str, accept: str, deadline: Deadline, size: int, trusted: bool = Fa
 
 
 def is_private(address: str) -> bool:
-    """Is this an address that no registry has: of this machine, a private network, or of no use."""
+    """Can no registry have this address: it is local, private, or not usable."""
     import ipaddress
 
     return not ipaddress.ip_address(address.partition("%")[0]).is_global
