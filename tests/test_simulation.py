@@ -37,7 +37,7 @@ from pom_cli.net.faults import Fault
 from pom_cli.store import silences
 from pom_cli.store.spare import Database
 
-SEEDS = int(os.environ.get("POM_SEEDS", "1000"))
+SEEDS = int(os.environ.get("POM_SEEDS", "300"))
 COOLDOWN = timedelta(minutes=5)
 REMIND = timedelta(hours=1)
 ADDRESSES = ("a@example.com", "b@example.com")

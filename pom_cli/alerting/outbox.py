@@ -13,7 +13,7 @@ from pom_cli.alerting import audience
 from pom_cli.config import Config
 from pom_cli.frozen import dataclass
 from pom_cli.model import ERROR, OPERATIONAL, Condition, Mail, Outcome
-from pom_cli.store import ledger
+from pom_cli.store import ledger, retry
 from pom_cli.store import outbox as rows
 from pom_cli.text import clean, listed
 
@@ -56,8 +56,8 @@ def _wake(db: sqlite3.Connection, config: Config, now: datetime) -> None:
     """Take back what is for nobody of today's config, and queue again what was given up and is worth another try."""
     ledger.withdraw_strangers(db, sorted(audience.everyone(config)))
     for name in config.alerts.settings:
-        rows.retry_changed(db, now, name, fingerprint(name, config))
-    rows.retry_due(db, now, list(config.alerts.settings))
+        retry.changed(db, now, name, fingerprint(name, config))
+    retry.due(db, now, list(config.alerts.settings))
 
 
 def fingerprint(name: str, config: Config) -> str:
@@ -111,7 +111,7 @@ def _settle(
         following = _next(channel, _chain(mail, config))
         if outcome.provider_id is not None:
             rows.delivered(db, row, lease, outcome.provider_id, now)
-            rows.retry_reached(db, now, channel, mail.recipient)
+            retry.reached(db, now, channel, mail.recipient)
         elif not outcome.permanent:
             late = rows.postponed(db, mail, lease, error, outcome.unsure, now, outcome.retry_after_s or 0)
             if late and following:

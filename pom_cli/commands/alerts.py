@@ -157,14 +157,14 @@ def retry(context: click.Context, as_json: bool) -> int:
     from functools import partial
 
     from pom_cli.alerting import delivery
-    from pom_cli.store import outbox as rows
+    from pom_cli.store import retry as again
     from pom_cli.times import ticking
 
     loaded, as_json = session.config(context), as_json or context.meta["pom.json"]
     database = session.database(loaded)
     now = session.now()
     try:
-        count = database.write(partial(rows.retry, now=now))
+        count = database.write(partial(again.everything, now=now))
         done = delivery.deliver(loaded, database, ticking(now), "stderr" if as_json else "stdout")
     finally:
         database.close()

@@ -16,6 +16,7 @@ from web_server import WebServer, answer
 
 from pom_cli import store
 from pom_cli.store import outbox
+from pom_cli.store import retry as again
 
 DOWN = "[PoM hetzner] shop error: 500 Internal Server Error"
 BACK = "[PoM hetzner] shop operational again after 1 s"
@@ -63,7 +64,7 @@ def retry(scene: Scene) -> int:
     db = store.open_(scene.path)
     try:
         with store.transaction(db):
-            return outbox.retry(db, scene.now)
+            return again.everything(db, scene.now)
     finally:
         db.close()
 
@@ -160,9 +161,9 @@ def test_a_recipient_whom_a_shared_way_out_has_reached_gets_nothing_twice(tmp_pa
     outbox.enqueue(db, "m", "webhook", ["webhook"], START)
     db.execute("UPDATE outbox SET state = 'moved' WHERE channel = 'postmark'")
     db.execute("UPDATE outbox SET state = 'delivered' WHERE channel = 'webhook'")
-    assert outbox.retry(db, START) == 0
+    assert again.everything(db, START) == 0
     db.execute("UPDATE outbox SET state = 'given_up' WHERE channel = 'webhook'")
-    assert outbox.retry(db, START) == 2
+    assert again.everything(db, START) == 2
     assert states(db) == ["queued", "queued"]
     db.close()
 
@@ -174,7 +175,7 @@ def test_what_may_be_arriving_just_now_is_not_sent_another_way(tmp_path: Path) -
     db.execute("UPDATE outbox SET state = 'moved'")
     outbox.enqueue(db, "m", "smtp", ["a@example.com"], START)
     outbox.claim(db, "lease", START)
-    assert outbox.retry(db, START + timedelta(seconds=1)) == 0
+    assert again.everything(db, START + timedelta(seconds=1)) == 0
     assert states(db) == ["moved", "queued"]
     db.close()
 
