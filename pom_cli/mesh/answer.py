@@ -11,6 +11,9 @@ from uuid import UUID
 from pom_cli.frozen import dataclass
 from pom_cli.model import Silence, Status
 from pom_cli.outside import Unreadable, from_json
+from pom_cli.store import acks, deployments
+from pom_cli.store.acks import Ack
+from pom_cli.store.deployments import Deployment
 from pom_cli.text import clean
 from pom_cli.times import utc
 
@@ -21,7 +24,7 @@ MOST_SILENCES = 100
 MOST_CRASHES = 10
 LONGEST_SILENCE = timedelta(days=90)  # as `pom silence` allows
 _MOST = 10**9  # mails, seconds
-_SILENCE_ID = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{32}")
 _OTHER = "its answer is not a PoM's"
 
 
@@ -48,7 +51,9 @@ class PeerAnswer:
     undelivered: int = 0
     undelivered_s: int | None = None  # age of the oldest undelivered mail
     delivery_failed: bool = False  # a permanent fault keeps someone from being reached
-    silences: tuple[Silence, ...] = ()  # active there; taken over at once, not kept with the answer
+    silences: tuple[Silence, ...] = ()  # active there; like the next two taken over at once, not kept with the answer
+    acks: tuple[Ack, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
     unread: tuple[str, ...] = ()  # its parts that are not as they should be
 
 
@@ -80,7 +85,9 @@ def read(text: bytes | str, safe: Callable[[str], str] = str) -> PeerAnswer:
         undelivered=part("undelivered", 0, _count),
         undelivered_s=part("undelivered_s", None, _count),
         delivery_failed=part("delivery_failed", False, _flag),
-        silences=part("silences", (), _silences),
+        silences=part("silences", (), _each(MOST_SILENCES, _silence)),
+        acks=part("acks", (), _each(acks.MOST, _ack)),
+        deployments=part("deployments", (), _each(deployments.MOST, _deployment)),
         unread=tuple(unread),
     )
 
@@ -201,32 +208,68 @@ def _sight(value: Any) -> Sight:
     )
 
 
-def _silences(value: Any) -> tuple[Silence, ...]:
-    if not isinstance(value, list) or len(value) > MOST_SILENCES:
-        raise ValueError
-    return tuple(_silence(one) for one in value)
+def _each(most: int, parse: Callable[[Mapping[str, Any]], T]) -> Callable[[Any], tuple[T, ...]]:
+    """Reads a list of at most so many tables."""
+
+    def read_(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list) or len(value) > most or not all(isinstance(one, dict) for one in value):
+            raise ValueError
+        return tuple(parse(one) for one in value)
+
+    return read_
 
 
-def _silence(value: Any) -> Silence:
-    if not isinstance(value, dict):
-        raise ValueError
-    texts = {key: value.get(key) for key in ("id", "target", "kind", "reason")}
-    if not all(isinstance(text, str) for text in texts.values()) or not _SILENCE_ID.fullmatch(texts["id"] or ""):
-        raise ValueError
+def _silence(value: Mapping[str, Any]) -> Silence:
     since, until, lifted_at = _instant(value.get("since")), _instant(value.get("until")), value.get("lifted_at")
     if not timedelta(0) < until - since <= LONGEST_SILENCE:
         raise ValueError
     return Silence(
-        id=str(texts["id"]),
-        target=clean(str(texts["target"]), 64),
-        kind=clean(str(texts["kind"]), 40),
+        id=_id(value),
+        target=_text(value, "target", 64),
+        kind=_text(value, "kind", 40),
         since=since,
         until=until,
-        reason=clean(str(texts["reason"])),
+        reason=_text(value, "reason"),
         lifted_at=None if lifted_at is None else _instant(lifted_at),
         by=clean(str(value.get("by") or ""), 64),
         origin=clean(str(value.get("origin") or ""), 64),
     )
+
+
+def _ack(value: Mapping[str, Any]) -> Ack:
+    return Ack(
+        target=_text(value, "target", 64),
+        alert=_text(value, "alert", 40),
+        at=_instant(value.get("at")),
+        who=_text(value, "who", 64),
+        note=_text(value, "note"),
+        lifted=_flag(value.get("lifted")),
+    )
+
+
+def _deployment(value: Mapping[str, Any]) -> Deployment:
+    return Deployment(
+        id=_id(value),
+        target=_text(value, "target", 64),
+        at=_instant(value.get("at")),
+        rev=_text(value, "rev"),
+        note=_text(value, "note"),
+        who=_text(value, "who", 64),
+    )
+
+
+def _id(value: Mapping[str, Any]) -> str:
+    found = value.get("id")
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise ValueError
+    return found
+
+
+def _text(value: Mapping[str, Any], key: str, most: int = 200) -> str:
+    found = value.get(key)
+    if not isinstance(found, str):
+        raise ValueError
+    return clean(found, most)
 
 
 def _count(value: Any) -> int:

@@ -26,8 +26,8 @@ from pom_cli.mesh import report as mesh_view
 from pom_cli.mesh.beats import PeerState, from_row, to_row
 from pom_cli.mesh.peering import Asked
 from pom_cli.model import DEGRADED, OPERATIONAL, Condition, Notice, Silence, State
+from pom_cli.store import acks, crashes, deployments, ledger, results
 from pom_cli.store import alerts as alert_rows
-from pom_cli.store import crashes, ledger, results
 from pom_cli.store import peers as rows
 from pom_cli.store import silences as silence_rows
 from pom_cli.store.peers import OwnBeats
@@ -147,8 +147,7 @@ def record(
         rows.save(db, name, to_row(state))
     rows.save_own(db, beats)
     quiet = silence_rows.load(db, now)
-    taken = _taken_over(config, asked, own, quiet, now)
-    silence_rows.merge(db, [one.silence for one in taken])
+    taken = _take_over(db, config, asked, own, quiet, now)
     looks = overdue.looks(db, config)
     crashed = crashes.lines(db, config.instance.data_dir, now)
     late = [look for look in looks if overdue.is_overdue(look, now)]
@@ -182,12 +181,19 @@ def _health(db: sqlite3.Connection) -> dict[str, State]:
     return {key.target: one.state for key, one in results.load(db, ("health",)).items()}
 
 
-def _taken_over(
-    config: Config, asked: Asked, own: str | None, known: Sequence[Silence], now: datetime
+def _take_over(
+    db: sqlite3.Connection, config: Config, asked: Asked, own: str | None, known: Sequence[Silence], now: datetime
 ) -> list[takeover.Taken]:
-    """The peers' silences of what this instance watches, too: maintenance is announced once."""
+    """What peers tell of what this instance watches, too: maintenance, an ack and a deployment are announced once."""
     answers = {name: beat.answer for name, beat in asked.beats.items() if beat.answer and beat.answer.id != own}
-    return takeover.silences(answers, [*config.targets, *config.peers, "*"], known, now)
+    watched = {*config.targets, *config.peers}
+    taken = takeover.silences(answers, [*watched, "*"], known, now)
+    silence_rows.merge(db, [one.silence for one in taken])
+    deployed = deployments.since(db, now - deployments.SHARED, now)
+    for name, answer in answers.items():
+        acks.merge(db, takeover.acks(name, answer, watched, now))
+        deployments.merge(db, takeover.deployments(name, answer, config.targets, deployed, now))
+    return taken
 
 
 def _peer_cases(db: sqlite3.Connection, config: Config, states: Mapping[str, PeerState], now: datetime) -> list[Case]:

@@ -1,16 +1,19 @@
-"""What is taken over from peers: silences of what this instance watches too. Pure.
+"""What is taken over from peers: silences, acks and deployments of what this instance watches too. Pure.
 
 A peer is believed within limits: in number, in length, in time, and never about its own absence.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pom_cli.frozen import dataclass
 from pom_cli.mesh.answer import MOST_SILENCES, PeerAnswer
 from pom_cli.model import Silence
-from pom_cli.times import local, short
+from pom_cli.store import deployments as deployment_rows
+from pom_cli.store.acks import Ack
+from pom_cli.store.deployments import Deployment
+from pom_cli.times import holds, local, short
 
 AHEAD = timedelta(seconds=30)  # what begins later is taken over when its time has come
 LONG = timedelta(days=1)  # longer ones are reported when they arrive
@@ -47,6 +50,28 @@ def _credible(peer: str, answer: PeerAnswer, watched: frozenset[str], now: datet
     for one in answer.silences:
         if one.target in watched and one.target not in (peer, answer.name) and one.since <= now + AHEAD < one.until:
             yield one
+
+
+def acks(peer: str, answer: PeerAnswer, watched: Collection[str], now: datetime) -> list[Ack]:
+    """The peer's acks to merge; those of alerts that are open here will count."""
+    return [
+        replace(one, origin=peer)
+        for one in answer.acks
+        if one.target in watched and one.target not in (peer, answer.name) and holds(one.at, now)
+    ]
+
+
+def deployments(
+    peer: str, answer: PeerAnswer, watched: Collection[str], known: Iterable[Deployment], now: datetime
+) -> list[Deployment]:
+    """The peer's new deployments. A week of one peer's, all that is `known` of it included, has so much room."""
+    ids = {one.id for one in known if one.origin == peer}
+    new = [
+        replace(one, origin=peer)
+        for one in answer.deployments
+        if one.id not in ids and one.target in watched and holds(one.at, now) and now - one.at <= deployment_rows.SHARED
+    ]
+    return new[: max(0, deployment_rows.MOST - len(ids))]
 
 
 def arrivals(taken: Iterable[Taken], known: Iterable[Silence], now: datetime) -> tuple[str, ...]:

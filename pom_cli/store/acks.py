@@ -42,8 +42,9 @@ def load(db: sqlite3.Connection) -> dict[tuple[str, str], Ack]:
 
 
 def listed(db: sqlite3.Connection) -> list[Ack]:
-    """For the peers: those given here for alerts that are still open, and all lifted ones, so that they lift them."""
-    return [one for one in _of_open_alerts(db) if one.lifted or not one.origin]
+    """For the peers, the newest MOST: those given here for alerts that are still open, and all lifted ones, so that
+    they lift them."""
+    return [one for one in _of_open_alerts(db) if one.lifted or not one.origin][-MOST:]
 
 
 def _of_open_alerts(db: sqlite3.Connection) -> list[Ack]:

@@ -12,6 +12,7 @@ from pom_cli.times import from_ms, to_ms
 
 RECENT = timedelta(days=1)  # how long a deployment may explain what breaks after it
 MOST = 200  # taken over from one peer at a time, and listed for them
+SHARED = timedelta(days=7)  # how far back they are listed for peers, and taken over
 _AHEAD = timedelta(seconds=30)  # what the clocks of two hosts may differ by
 _COLUMNS = "id, target, at, rev, note, who, origin"
 
@@ -71,7 +72,7 @@ def fact(db: sqlite3.Connection, target: str, now: datetime) -> dict[str, Any] |
 
 def own(db: sqlite3.Connection, now: datetime) -> list[Deployment]:
     """Those recorded here in the last week, for the peers: newest first, at most MOST."""
-    found = since(db, now - timedelta(days=7), now)
+    found = since(db, now - SHARED, now)
     return [one for one in found if not one.origin][:MOST]
 
 

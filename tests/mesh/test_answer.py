@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 from peer_words import ASTRA, told
 
 from pom_cli.mesh import answer as peer_answer
+from pom_cli.mesh import report
 from pom_cli.mesh.answer import PeerAnswer, Sight
 from pom_cli.model import DEGRADED, OPERATIONAL, UNREACHABLE, Silence
+from pom_cli.store import acks, deployments
+from pom_cli.store.acks import Ack
+from pom_cli.store.deployments import Deployment
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 SILENCE = Silence("0" * 32, "shop", "", NOW, NOW + timedelta(minutes=30), "upgrade")
+ACK = Ack("shop", "health", NOW, "ada", "restarting it")
+DEPLOYMENT = Deployment("1" * 32, "shop", NOW, "1.8.2", "hotfix", "ada")
 
 
 def test_a_good_answer_is_read_whole() -> None:
@@ -32,6 +38,8 @@ def test_a_good_answer_is_read_whole() -> None:
         undelivered_s=60,
         delivery_failed=True,
         silences=[peer_answer.silence_json(SILENCE)],
+        acks=[report.ack_json(ACK)],
+        deployments=[report.deployment_json(DEPLOYMENT)],
         added_by_a_later_release={"x": 1},
     )
     assert peer_answer.read(text) == PeerAnswer(
@@ -49,6 +57,8 @@ def test_a_good_answer_is_read_whole() -> None:
         undelivered_s=60,
         delivery_failed=True,
         silences=(SILENCE,),
+        acks=(ACK,),
+        deployments=(DEPLOYMENT,),
     )
 
 
@@ -96,6 +106,13 @@ def test_what_no_peer_says_is_refused_with_a_reason(text: str, why: str) -> None
         ("silences", [{**peer_answer.silence_json(SILENCE), "until": "2036-11-24T06:00:00Z"}]),
         ("silences", [{**peer_answer.silence_json(SILENCE), "until": "2026-11-24T05:00:00Z"}]),
         ("silences", [{**peer_answer.silence_json(SILENCE), "id": "'; DROP TABLE silences"}]),
+        *[("acks", value) for value in ({}, [1], [{}], [report.ack_json(ACK)] * (acks.MOST + 1))],
+        ("acks", [{**report.ack_json(ACK), "at": "2026-11-24T06:00:00"}]),
+        ("acks", [{**report.ack_json(ACK), "lifted": 1}]),
+        ("acks", [{**report.ack_json(ACK), "note": None}]),
+        *[("deployments", value) for value in ({}, [1], [{}], [{}] * (deployments.MOST + 1))],
+        ("deployments", [{**report.deployment_json(DEPLOYMENT), "id": "x"}]),
+        ("deployments", [{**report.deployment_json(DEPLOYMENT), "at": 7}]),
     ],
 )
 def test_a_part_that_is_wrong_is_left_out_and_named_and_the_rest_stands(part: str, value: Any) -> None:
@@ -113,6 +130,8 @@ def test_a_part_that_is_wrong_is_left_out_and_named_and_the_rest_stands(part: st
         "undelivered_s",
         "delivery_failed",
         "silences",
+        "acks",
+        "deployments",
     ):
         if other != part:
             assert getattr(found, other) == getattr(usual, other)
@@ -152,11 +171,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
-PARTS = ("id", "name", "version", "time", "overdue", "targets", "undelivered", "undelivered_s", "silences")
+PARTS = ("id", "name", "version", "time", "overdue", "targets", "undelivered", "undelivered_s")
+TAKEN = ("silences", "acks", "deployments")
 
 
 @pytest.mark.slow
-@given(st.dictionaries(st.sampled_from(PARTS), JSON))
+@given(st.dictionaries(st.sampled_from(PARTS + TAKEN), JSON))
 def test_whatever_it_says_is_read_or_refused_and_can_be_stored_and_read_again(data: dict[str, Any]) -> None:
     try:
         found = peer_answer.read(json.dumps({"name": "astra", "version": "1", **data}))

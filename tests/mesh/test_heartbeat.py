@@ -8,7 +8,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ from web_server import CLOSE, HANG, RESET, Script, WebServer, answer, drip, endl
 
 from pom_cli import store
 from pom_cli.mesh import answer as peer_answer
-from pom_cli.mesh import heartbeat
+from pom_cli.mesh import heartbeat, report
 from pom_cli.messages.wording import when
 from pom_cli.model import Silence
 from pom_cli.report import overview
+from pom_cli.store.acks import Ack
+from pom_cli.store.deployments import Deployment
 from pom_cli.store.spare import Database
 from pom_cli.times import utc
 
@@ -462,6 +465,37 @@ def test_silence_for_a_peer_holds_its_alert_and_at_its_end_it_is_judged_anew(mes
     assert reports[-2].peers[0]["state"] == "missing"
     told = [reasons(report) for report in reports]
     assert told == [[]] * 9 + [[("astra", "peer-missing", "new")]]
+
+
+def test_an_ack_of_a_peer_ends_the_reminders_here_until_it_is_lifted_there(mesh: Mesh, peer: WebServer) -> None:
+    peer.on("/", answer(500))
+    mesh.configure(toml(peer.url(""), top='[alerts]\nremind = ["1h"]\n' + SHOP.format(peer.url())))
+    assert [notice.reason for notice in mesh.run().notices] == ["new"]
+    one = Ack("shop", "health", mesh.now, "ada", "restarting it")
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, acks=[report.ack_json(one)])))
+    mesh.beat()
+    with closing(store.open_(mesh.path)) as db:
+        (alert,) = overview.status(db, mesh.config, mesh.now)["alerts"]
+    assert {key: alert["ack"][key] for key in ("by", "origin", "note")} == {
+        "by": "ada", "origin": "astra", "note": "restarting it"
+    }  # fmt: skip
+    assert mesh.run("2h").notices == []
+    lifted = report.ack_json(replace(one, lifted=True))
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, acks=[lifted])))
+    assert ("shop", "health", "reminder") in reasons(mesh.beat())
+
+
+def test_a_deployment_of_a_peer_is_a_fact_of_the_notice_here(mesh: Mesh, peer: WebServer) -> None:
+    mesh.configure(toml(peer.url(""), top=SHOP.format(peer.url())))
+    own = [report.deployment_json(Deployment(f"{number:032x}", target, mesh.now, "1.8.2", "hotfix", "ada"))
+           for number, target in enumerate(("shop", "other"))]  # fmt: skip
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, deployments=own)))
+    for _ in range(2):
+        mesh.beat()
+    assert mesh.rows("SELECT target, rev, who, origin FROM deployments") == [("shop", "1.8.2", "ada", "astra")]
+    peer.on("/", answer(500))
+    (notice,) = mesh.run().notices
+    assert notice.facts["deployed"]["rev"] == "1.8.2"
 
 
 def test_a_silence_of_a_peer_is_taken_over_for_what_is_watched_here(mesh: Mesh, peer: WebServer) -> None:

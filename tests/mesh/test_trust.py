@@ -15,8 +15,10 @@ from peer_words import ASTRA, TOKEN, refuses, sign, signed, signing_with, told
 from web_server import CLOSE, WebServer, answer
 
 from pom_cli.mesh import answer as peer_answer
-from pom_cli.mesh import signing
+from pom_cli.mesh import report, signing
 from pom_cli.model import Silence
+from pom_cli.store.acks import Ack
+from pom_cli.store.deployments import Deployment
 
 SHOP = '[targets.shop]\nurl = "{}"\nhealth = {{ attempts = 1, timeout = "1s" }}\n'
 OLDER = answer(401, '{"error": "this needs a token"}', {"WWW-Authenticate": "Bearer"})
@@ -53,13 +55,19 @@ def missing(mesh: Mesh, words: str) -> None:
     assert words in body
     assert "make POM_API_TOKEN the same in" in body
     assert "no answer" not in body
-    assert mesh.rows("SELECT * FROM silences") == []
+    for table in ("silences", "acks", "deployments"):
+        assert mesh.rows(f"SELECT * FROM {table}") == []
 
 
 def test_a_stranger_on_the_port_is_no_peer_and_gets_no_token(mesh: Mesh, peer: WebServer) -> None:
     mesh.beat()
     peer.sign = None
-    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, silences=[silence(mesh)])))
+    peer.on("/", answer(500))
+    mesh.run()
+    ack = report.ack_json(Ack("shop", "health", mesh.now))
+    deployment = report.deployment_json(Deployment("1" * 32, "shop", mesh.now))
+    more = {"silences": [silence(mesh)], "acks": [ack], "deployments": [deployment]}
+    peer.on("/api/peer", lambda: web_server.json(told(mesh.now, **more)))
     missing(mesh, "not authenticated: it is not signed")
     assert not any(TOKEN.encode() in request.raw for request in peer.requests)
 
