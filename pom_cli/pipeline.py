@@ -113,7 +113,9 @@ def _looks(config: Config, jobs: Sequence[Job], recording: Recording, now: datet
         return found
 
     first = glances(jobs)
-    return first + glances(_second_thoughts(first, config.targets))
+    seen = first + glances(_second_thoughts(first, config.targets))
+    again = {glance[0][0].key: glance for glance in glances(_doubted(seen))}
+    return [again.get(glance[0][0].key, glance) for glance in seen]
 
 
 def _second_thoughts(glances: Sequence[Glance], targets: Mapping[str, Target]) -> list[Job]:
@@ -126,6 +128,21 @@ def _second_thoughts(glances: Sequence[Glance], targets: Mapping[str, Target]) -
                for name in explained_by(job.target.name, targets)}  # fmt: skip
     found = [(target, target.checks.get("health")) for name, target in targets.items() if name in doubted - asked]
     return [Job(target, "health", health) for target, health in found if health]
+
+
+def _doubted(glances: Sequence[Glance]) -> list[Job]:
+    """What failed although this very run sees its target's health well: it is asked once more before it counts.
+
+    A restart may have been under way, and what was silent for that second is no outage.
+    """
+    well = {name for name, finding in _health(glances).items() if finding.status is OPERATIONAL}
+    return [
+        job
+        for (job, _), findings in glances
+        if job.target.name in well
+        and checks.load(job.kind).COVERED
+        and any(finding.status in (ERROR, UNREACHABLE) for finding in findings)
+    ]
 
 
 def _fails(job: Job, findings: Sequence[Finding]) -> bool:

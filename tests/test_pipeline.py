@@ -504,3 +504,41 @@ def test_a_notice_knows_what_was_deployed_in_the_day_before(tmp_path: Path) -> N
         db.close()
         (notice,) = scene.run().notices
     assert notice.facts["deployed"] == {"at": START, "rev": "1.8.2", "by": "ada", "note": "hotfix"}
+
+
+def routed(web: WebServer) -> str:
+    target = f'[targets.shop]\nurl = "{web.url()}"\nhealth.attempts = 1\n'
+    return f'[offline]\nwitnesses = []\n{target}routes = {{ paths = ["/login"], attempts = 1 }}\n'
+
+
+@pytest.mark.parametrize("kinds", [("routes",), ("health", "routes")])
+def test_what_failed_beside_good_health_is_asked_once_more_before_it_counts(
+    tmp_path: Path, web: WebServer, kinds: tuple[str, ...]
+) -> None:
+    asked = []
+
+    def restarting() -> list[web_server.Step]:
+        asked.append("/login")
+        return [web_server.CLOSE] if len(asked) == 1 else answer(200)
+
+    web.on("/login", restarting)
+    scene = Scene(tmp_path, routed(web))
+    report = scene.run(kinds=kinds)
+    assert report.notices == []
+    assert {result.finding.status for result in report.results} == {"operational"}
+    assert len(asked) == 2
+
+
+def test_what_fails_again_beside_good_health_is_told_of_once(tmp_path: Path, web: WebServer) -> None:
+    web.on("/login", answer(404))
+    scene = Scene(tmp_path, routed(web))
+    assert [notice.alert for notice in scene.run(kinds=("health", "routes")).notices] == ["route"]
+    assert scene.run(kinds=("health", "routes")).notices == []
+    assert [request.path for request in web.requests].count("/login") == 4
+
+
+def test_what_failed_beside_bad_health_is_not_asked_again(tmp_path: Path, web: WebServer) -> None:
+    for path in ("/", "/login"):
+        web.on(path, answer(500))
+    Scene(tmp_path, routed(web)).run(kinds=("health", "routes"))
+    assert [request.path for request in web.requests].count("/login") == 1
