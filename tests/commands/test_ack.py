@@ -51,6 +51,8 @@ def test_an_ack_is_shown_with_who_and_when_until_it_is_lifted(run: Run) -> None:
     assert {key: found[key] for key in ("by", "origin", "note")} == {
         "by": "ada", "origin": "hetzner", "note": "restarting it"
     }  # fmt: skip
+    (told,) = (one["ack"] for one in json.loads(run("status", "--json")[1])["alerts"] if one["alert"] == "health")
+    assert told == found
     for command in ("alerts", "status"):
         assert " by ada: restarting it" in run(command)[1]
     assert run("ack", "shop", "--lift")[1].startswith("lifted: shop health: acknowledged at ")
