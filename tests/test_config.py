@@ -231,7 +231,7 @@ MISTAKES = [
     ("[alerts]\nremind = ['0s']", f"alerts.remind: ['0s'] is not {RISING}"),
     ("[alerts]\nremind = false", f"alerts.remind: false is not {RISING}"),
     ("[alerts]\nchannels = ['email']",
-     "alerts.channels: ['email'] is not a list of postmark, smtp, webhook, console"),
+     "alerts.channels: ['email'] is not a list of postmark, smtp, webhook, alertmanager, console"),
     ("[alerts]\nchannels = ['smtp']", "alerts.to: missing; it must be a list of addresses, since channels has 'smtp'"),
     ("[alerts]\nto = []\nchannels = ['postmark']",
      "alerts.to: missing; it must be a list of addresses, since channels has 'postmark'"),
@@ -241,8 +241,8 @@ MISTAKES = [
      "alerts.webhook.url: 'ftp://hooks.example.com/(hidden)' is not a URL like https://hooks.example.com/pom"),
     ("[alerts.postmark]\ntoken = 'hush'",
      "alerts.postmark.token: unknown key; secrets stand in the environment or in the env file"),
-    ("[alerts.console]", "alerts.console: unknown key; known here: channels, cooldown, escalate, from, postmark, "
-     "quorum, remind, share, smtp, to, webhook"),
+    ("[alerts.console]", "alerts.console: unknown key; known here: alertmanager, channels, cooldown, escalate, from, "
+     "postmark, quorum, remind, share, smtp, to, webhook"),
     ("[alerts.smtp]\nport = 65536", "alerts.smtp.port: 65536 is not a whole number from 1 to 65535"),
     ("[offline]\nwitnesses = ['1.1.1.1']", "offline.witnesses: ['1.1.1.1'] is not a list of \"host:port\""),
     ("[targets.'two words']\nurl = 'https://a.example'",

@@ -23,6 +23,7 @@ CHANNELS = {
     "postmark": "Postmark's HTTP API",
     "smtp": "a mail server",
     "webhook": "an HTTP endpoint that takes the notices as JSON",
+    "alertmanager": "Prometheus's Alertmanager, which groups, routes and pages",
     "console": "this process's own output",
 }
 

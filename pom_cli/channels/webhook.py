@@ -66,17 +66,18 @@ def _post(session: "requests.Session", mail: Mail, url: str, deadline: Deadline)
     headers = {"Content-Type": "application/json", "Idempotency-Key": mail.id}
     body = json.dumps(mail.payload, allow_nan=False).encode()
     answer = ask(session, Request("POST", url, headers, body=body), deadline)
-    return _outcome(mail, answer, _place(url))
+    return outcome(mail.id, answer, place(url))
 
 
-def _outcome(mail: Mail, answer: Answer | Unanswered, place: str) -> Outcome:
+def outcome(mail_id: str, answer: Answer | Unanswered, place: str) -> Outcome:
+    """What an HTTP answer says of a message: delivered, to be tried again, or refused for good."""
     if isinstance(answer, Unanswered):
-        return Outcome(mail.id, error=f"no answer from {place}: {answer.error}", unsure=answer.arrived)
+        return Outcome(mail_id, error=f"no answer from {place}: {answer.error}", unsure=answer.arrived)
     if 200 <= answer.status < 300:
-        return Outcome(mail.id, provider_id=f"HTTP {answer.status}")
+        return Outcome(mail_id, provider_id=f"HTTP {answer.status}")
     passing = answer.status in _PASSING or not 300 <= answer.status < 500
     return Outcome(
-        mail.id,
+        mail_id,
         error=f"{place} answered HTTP {answer.status}",
         permanent=not passing,
         unsure=answer.status >= 500,
@@ -84,7 +85,8 @@ def _outcome(mail: Mail, answer: Answer | Unanswered, place: str) -> Outcome:
     )
 
 
-def _place(url: str) -> str:
+def place(url: str) -> str:
+    """Scheme, host and port of a URL: all of it that may be shown."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")

@@ -14,6 +14,7 @@ from pom_cli.alerting import clock, config_broken, offline, overdue, store_faile
 from pom_cli.alerting.announce import Case, settle
 from pom_cli.alerting.cases import judge_again
 from pom_cli.alerting.delivery import deliver
+from pom_cli.alerting.kept import keep_alive
 from pom_cli.alerting.offline import Network
 from pom_cli.alerting.overdue import Look
 from pom_cli.config import Config
@@ -67,11 +68,12 @@ def run(config: Config, database: Database, now: datetime, console: str = "stdou
             partial(record, config=config, asked=asked, held=held, network=network, own=own, now=now)
         )
         sent = deliver(config, database, ticks, console)
+        kept = keep_alive(config, database)
         done = replace(
             found,
             notices=found.notices + sent.notices,
             undelivered=sent.undelivered,
-            faults=found.faults + faults + recording.crashed + asked.faults + sent.faults,
+            faults=found.faults + faults + recording.crashed + asked.faults + sent.faults + kept,
         )
         recording.outcome = outcome(done)
     return done

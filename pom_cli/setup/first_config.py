@@ -25,7 +25,7 @@ _HEAD = """\
 [alerts]
 {alerts}# cooldown = "5m"                     # between notices for one target and kind of alert; recoveries go at once
 # remind = ["1h", "6h", "24h"]        # after the first notice, then every last step
-# postmark, smtp, webhook, console: each takes over what the one before it refuses
+# postmark, smtp, webhook, alertmanager, console: each takes over what the one before it refuses
 {channels}
 [offline]
 # witnesses = ["1.1.1.1:443", "9.9.9.9:443"]   # any that answers proves that our own network works
