@@ -33,7 +33,7 @@ class Connection(sqlite3.Connection):
 
 
 def open_(path: Path) -> Connection:
-    """The database at `path`, made where there is none, migrated where it is older. Raises StoreError."""
+    """The database at `path`, created if absent, migrated if older. Raises StoreError."""
     with faults(path):
         _make_folder(path.parent)
         refuse_emptied(path)
@@ -59,7 +59,7 @@ def connect(path: Path) -> Connection:
 
 
 def open_reader(path: Path, busy_ms: int = BUSY_MS) -> sqlite3.Connection | None:
-    """The database for reading alone, None where there is none yet. Waits at most `busy_ms` for a lock; StoreError.
+    """The database, read-only; None if absent. Waits at most `busy_ms` for a lock; StoreError.
 
     An ordinary connection with query_only, since `mode=ro` cannot roll back what a crash left half-written; and
     `mode=ro` only where this process may not write at all.
@@ -140,7 +140,7 @@ def snapshot(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def reader(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """One state of the database, for reading alone; None where there is none yet. Raises StoreError."""
+    """One state of the database, read-only; None if absent. Raises StoreError."""
     db = open_reader(path)
     if db is None:
         yield None
@@ -154,7 +154,7 @@ def reader(path: Path) -> Iterator[sqlite3.Connection | None]:
 
 @contextmanager
 def faults(path: Path, busy_ms: int = BUSY_MS) -> Iterator[None]:
-    """Turns SQLite's and the file system's errors into one line that names the file and the cure."""
+    """Turns SQLite's and the file system's errors into one line with the file and the fix."""
     try:
         yield
     except sqlite3.Error as error:
@@ -178,7 +178,7 @@ def _cure(name: str, busy_ms: int) -> str:
 
 
 def _mark(path: Path) -> Path:
-    """The file that says that there was a database: an empty one in its place is no new one."""
+    """The marker of an existing database: with it, an empty file is damaged and not new."""
     return path.with_name(f".{path.name}-made")
 
 

@@ -29,7 +29,7 @@ class Alert:
     since: datetime | None  # the start of the newest problem
     ended_at: datetime | None  # its end, None while it lasts
     incident: int | None
-    held: str  # why operators have not been told of what is so: "" where they know
+    held: str  # why operators have not been notified of the current state; "" if they have
     announced: Announced
 
     @property

@@ -23,9 +23,9 @@ def copy(
     pause: Callable[[], None],
     owner: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> int:
-    """Copy `source` to `target`, which must not be there; gives the copy's size in bytes once it has proved sound.
+    """Copy `source` to `target`, which must not exist; returns the copy's size in bytes once its integrity is checked.
 
-    `pause` runs between two steps. Within `owner` this process is the user to whom the database belongs; `target` is
+    `pause` runs between two steps. Within `owner` this process runs as the owner of the database; `target` is
     written outside it, for that user may not be able to. Raises UsageError where `target` cannot be made, StoreError
     for the database's faults; nothing is left behind then.
     """
@@ -45,7 +45,7 @@ def _place(made: BinaryIO, target: Path) -> int:
     draft = target.with_name(f".{target.name}-{os.getpid()}-{threading.get_ident()}")
     try:
         with draft.open("xb") as file:
-            os.fchmod(file.fileno(), 0o600)  # what was seen and who is told is not for everybody
+            os.fchmod(file.fileno(), 0o600)  # results and recipients are not public
             shutil.copyfileobj(made, file)
             file.flush()
             os.fsync(file.fileno())
@@ -68,12 +68,12 @@ def _made(source: Path, draft: Path, pause: Callable[[], None]) -> BinaryIO:
 
 
 def _reserve(target: Path) -> None:
-    """Take the name: whoever comes second finds it taken."""
+    """Reserve the name: a second process finds it taken."""
     try:
         with target.open("xb"):
             pass
     except FileExistsError:
-        raise UsageError(f"{target}: exists already, and is left as it is; name another file") from None
+        raise UsageError(f"{target}: already exists; not overwritten") from None
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from None
 

@@ -21,7 +21,7 @@ _SEEDED = (
 
 
 def seed(spare: sqlite3.Connection, main: Path) -> None:
-    """What is announced and known goes along, as far as the main file can still be read."""
+    """Copy what is announced and known, if the main file can still be read."""
     try:
         reader = store.open_reader(main, _SEED_BUSY_MS)
     except StoreError:

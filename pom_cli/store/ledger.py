@@ -1,4 +1,4 @@
-"""The ledger: what each recipient was told of each (target, kind of alert), and what is on its way to them.
+"""The ledger: what each recipient last got about each (target, kind of alert), and what is on its way to them.
 
 What was delivered is a row, written in the transaction that marks the mail delivered. What is pending or was given up
 is not written a second time: it is read from the outbox and the notices of its messages.
@@ -92,7 +92,7 @@ def _pending(db: sqlite3.Connection) -> Iterable[tuple[str, str, str, Pending]]:
 
 
 def note(db: sqlite3.Connection, row: int, provider_id: str, now: datetime) -> None:
-    """This outbox row was delivered: all for whom it carried its message have been told what that says.
+    """This outbox row was delivered: record its content for every recipient it covers.
 
     What else was on its way to them with this message need not arrive any more.
     """
@@ -132,7 +132,7 @@ def withdraw(db: sqlite3.Connection, rows: Iterable[int]) -> None:
 
 
 def withdraw_strangers(db: sqlite3.Connection, recipients: Sequence[str]) -> None:
-    """Take back what waits for those that the config no longer has. Those that it has are told what is so by then."""
+    """Withdraw what waits for recipients no longer in the config; the others get the current state."""
     rows = db.execute(
         "SELECT id FROM outbox WHERE state IN ('queued', 'given_up') AND lease IS NULL"
         " AND recipient NOT IN (SELECT value FROM json_each(?))",
@@ -143,7 +143,7 @@ def withdraw_strangers(db: sqlite3.Connection, recipients: Sequence[str]) -> Non
 
 
 def forget(db: sqlite3.Connection, target: str, alert: str) -> int:
-    """Delete what anybody was told of this alert; returns the number of rows."""
+    """Delete all entries of this alert; returns the number of rows."""
     return db.execute("DELETE FROM ledger WHERE target = ? AND alert = ?", (target, alert)).rowcount
 
 

@@ -88,8 +88,8 @@ CREATE TABLE suspects (
     target TEXT NOT NULL, kind TEXT NOT NULL, deaths INTEGER NOT NULL, PRIMARY KEY (target, kind)
 ) WITHOUT ROWID;
 """
-# What each recipient was last told, written when a notice is delivered. Recipients of before are those whom this very
-# problem has reached or, where those rows are pruned, all whom any mail has reached. `caught`: what the net found.
+# What each recipient last got, written when a notice is delivered. Existing problems count as delivered to everyone who
+# got them or, if those rows are pruned, to everyone who got any mail. `caught`: what the safety net found.
 _LEDGER = """
 CREATE TABLE ledger (
     recipient TEXT NOT NULL, target TEXT NOT NULL, alert TEXT NOT NULL, told INTEGER, subjects TEXT NOT NULL,
@@ -160,7 +160,7 @@ STEPS = {
 
 @contextmanager
 def nothing() -> Iterator[sqlite3.Connection]:
-    """A database in memory that knows nothing yet: for looking, where there is none."""
+    """An empty database in memory, for reading when no file exists."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         apply(db)
         yield db

@@ -64,9 +64,9 @@ def enqueue(db: sqlite3.Connection, message: str, channel: str, recipients: Sequ
 def claim(db: sqlite3.Connection, lease: str, now: datetime, most: int = 500) -> dict[str, list[Mail]]:
     """Due rows that nobody holds, now held by `lease`, by channel, oldest first. In the caller's transaction.
 
-    What waits longer for the same recipient goes along, and what is newer than one in flight to the same recipient
-    waits, so that mails arrive in order; and the recipients take turns, so that what one of them refuses for now keeps
-    nothing from the others. A row taken over from a lease that ran out, or whose last try got no answer, may have
+    Older rows for the same recipient are claimed too, and rows newer than one in flight to that recipient wait, so that
+    mails arrive in order. Recipients are served round-robin, so that one who rejects mail for now does not delay the
+    others. A row taken over from a lease that ran out, or whose last try got no answer, may have
     arrived: `Mail.unsure`. A lease, or a wait, that began in the future is void (`times.holds`).
     """
     at = to_ms(now)

@@ -116,7 +116,7 @@ def _all(
 
 
 def _bites(db: sqlite3.Connection, old: int, rollups: int, now: datetime) -> Iterator[int]:
-    """Delete what is older, a bite at a time; gives the rows of each."""
+    """Delete what is older in small batches; yields the number of rows of each."""
     finished = "state IN ('delivered', 'moved', 'given_up', 'withdrawn')"
     deletions = (
         ("results", "(at, series)", "at < ?", old),

@@ -10,7 +10,7 @@ from pom_cli.times import from_ms, to_ms
 
 
 def load(db: sqlite3.Connection, now: datetime) -> list[Silence]:
-    """Every silence whose time is not over, lifted ones too, oldest first."""
+    """Every silence that has not expired, lifted ones included, oldest first."""
     found = db.execute("SELECT * FROM silences WHERE until > ? ORDER BY since, id", (to_ms(now),))
     names = [column[0] for column in found.description]  # a file of the release before has fewer
     return [_silence(dict(zip(names, row, strict=True))) for row in found]
@@ -22,7 +22,7 @@ def _silence(row: Mapping[str, Any]) -> Silence:
 
 
 def merge(db: sqlite3.Connection, silences: Iterable[Silence]) -> None:
-    """Add those that are new. One that is known can only be lifted: so two instances agree, whoever asks first."""
+    """Add those that are new. One that is known can only be lifted: so two instances agree in any order."""
     for one in silences:
         lifted = None if one.lifted_at is None else to_ms(one.lifted_at)
         db.execute(

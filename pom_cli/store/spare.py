@@ -96,7 +96,7 @@ class Database:
         if path is None or not (number := _number(path)):
             return
         try:
-            if _is_damaged(path):  # known before, for an error while it is read would be taken for one of the main file
+            if _is_damaged(path):  # first, since errors in it would look like the main file's
                 raise DamagedError(f"{path}: damaged")
             spare = store.open_(path)
         except StoreError as error:
@@ -127,7 +127,7 @@ class Database:
 
 
 def _number(path: Path) -> int:
-    """Tells this file from another that takes its place: its inode, 0 where there is none."""
+    """The inode, to notice that the file was replaced; 0 if absent."""
     try:
         return path.stat().st_ino
     except OSError:
@@ -135,7 +135,7 @@ def _number(path: Path) -> int:
 
 
 def set_aside(path: Path, number: int) -> Path | None:
-    """Rename a damaged file, never over another; returns its new name. None for a file that is sound by now.
+    """Rename a damaged file, never over another; returns its new name. None if the file is intact by now.
 
     `number` is that of the file in which the damage was met: another run may have replaced it.
     """
@@ -190,7 +190,7 @@ def _open_spare(main: Path, environ: Mapping[str, str]) -> tuple[Path, store.Con
 
 
 def kept(main: Path, environ: Mapping[str, str]) -> Path | None:
-    """The spare to read instead of the main file: where there is one that was written later, whoever's runs those were.
+    """The spare to read instead of the main file, if one was written later, by any user's runs.
 
     The timers' one is where systemd put it (RuntimeDirectory=).
     """
@@ -217,7 +217,7 @@ def _name(main: Path) -> str:
 
 @contextmanager
 def reader(main: Path, environ: Mapping[str, str]) -> Iterator[tuple[sqlite3.Connection | None, str]]:
-    """`store.reader` of the main file, or of its spare while that alone is written; with a line that says so."""
+    """`store.reader` of the main file, or of its spare while only that is written; with a line about it."""
     path = kept(main, environ)
     note = f"{main} cannot be written: this is what its spare keeps ({path})" if path else ""
     with store.reader(path or main) as db:

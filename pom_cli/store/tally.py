@@ -137,7 +137,7 @@ class Sums:
     quiet_ms: float = 0
 
 
-# The newest hour that begins by the window's start; where there is none, what came before the oldest hour that is kept.
+# The newest hour that begins by the window's start; else what came before the oldest hour that is kept.
 _BEFORE = """
 SELECT value, h.hour, h.known_ms, h.up_ms, {quiet}, h.known_total, h.up_total, {quiet_total}
 FROM json_each(?) JOIN hours AS h ON h.series = value AND h.hour = ifnull(

@@ -85,9 +85,9 @@ def _run(row: tuple[Any, ...]) -> SuiteRun:
 
 
 def forget(db: sqlite3.Connection, before: datetime, kept: Callable[[str], bool]) -> int:
-    """Delete what ended before then, and all of targets that are not kept; gives the number of rows.
+    """Delete older runs, and all runs of targets no longer configured; returns the number of rows.
 
-    The two newest runs that were made stay, however old: how stale the tests are is told by them.
+    The two newest runs are kept, however old: staleness is computed from them.
     """
     rows = 0
     for (target,) in db.execute("SELECT DISTINCT target FROM test_runs").fetchall():

@@ -45,7 +45,7 @@ def base_url(value: Any) -> str:
     """An `http_url` that a path can be put behind: without a query. Raises ValueError for anything else."""
     text = http_url(value)
     if "?" in text:
-        raise ValueError("a path cannot stand behind a query")
+        raise ValueError("a path cannot follow a query")
     return text.rstrip("/")
 
 
@@ -65,7 +65,7 @@ def origin(url: str) -> tuple[str, str, int]:
 def split_url(text: str) -> SplitResult:
     """`urlsplit` for text from outside: what it cannot read is a ValueError and nothing else."""
     parts = urlsplit(text)
-    _ = parts.port  # raises ValueError for a port that is none
+    _ = parts.port  # raises ValueError for an invalid port
     return parts
 
 
@@ -86,7 +86,7 @@ def host_port(value: Any, default_port: int | None = None) -> tuple[str, int]:
 
 @lru_cache(256)  # a config names the same host again and again
 def host(text: str) -> str:
-    """A host as it goes over the wire: lower case, IDNA, an IPv6 address without its brackets. Raises ValueError."""
+    """A host in wire format: lower case, IDNA, an IPv6 address without its brackets. Raises ValueError."""
     if text.startswith("[") or ":" in text:
         from ipaddress import IPv6Address
 

@@ -1,4 +1,4 @@
-"""Where the config and the data of an installation are, where nothing says so."""
+"""The default paths of the config and the data of an installation."""
 
 import os
 import re
@@ -18,7 +18,7 @@ def find(option: str | None, environ: Mapping[str, str]) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         return user_config(environ)
     except OSError:
-        return ETC  # it is there, and closed to this user: loading it will say so
+        return ETC  # it exists, but this user may not read it: loading it reports that
     return ETC
 
 

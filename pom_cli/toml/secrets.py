@@ -24,7 +24,7 @@ class Secrets:
     """What is known of the secrets; `repr` shows none of them."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    unreadable: str = ""  # why the env file could not be read, "" where it was or where there is none
+    unreadable: str = ""  # why the env file could not be read; "" if it was, or is absent
     configured: frozenset[str] = field(default=frozenset(), repr=False)  # those that the config itself has
 
     def get(self, name: str) -> str:

@@ -28,8 +28,8 @@ class Table:
     path: str
     problems: list[str]
     known: set[str] = field(default_factory=set)
-    effective: dict[str, Any] = field(default_factory=dict)  # every key asked for, with the value that holds
-    files: bool = True  # are the files that it names to be there
+    effective: dict[str, Any] = field(default_factory=dict)  # every key asked for, with its effective value
+    files: bool = True  # must the files that it refers to exist
 
     def problem(self, key: str, expected: str) -> None:
         """Note that the value at `key` is wrong; `expected` continues the sentence `'soon' is not …`."""
@@ -142,7 +142,7 @@ class Table:
         """The table at `key`, an empty one where it is absent."""
         nothing: dict[str, Any] = {}
         value = self.read(key, nothing, _exactly(dict), expected)
-        # Of what stands in the place of a table nothing more is said than that.
+        # If the value is not a table, report only that.
         misplaced = key in self.data and not isinstance(self.data[key], dict)
         found = Table(value, self.at(key), [] if misplaced else self.problems, files=self.files)
         self.effective[key] = found.effective
@@ -164,7 +164,7 @@ class Table:
         """Name every key that nobody asked for, with the nearest right one."""
         for key in self.data:
             if key not in self.known:
-                hint = "; secrets stand in the environment or in the env file" if names_a_secret(key) else ""
+                hint = "; secrets go into the environment or the env file" if names_a_secret(key) else ""
                 self.problems.append(f"{self.at(key)}: unknown key{self._given(key)}{hint or nearest(key, self.known)}")
 
     def _given(self, key: str) -> str:

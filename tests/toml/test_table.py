@@ -155,7 +155,7 @@ def test_an_unknown_key_is_told_with_the_nearest_right_one() -> None:
     assert table.problems == [
         "targets.shop.health.timeut: unknown key (its value: '10s'); did you mean 'timeout'?",
         "targets.shop.health.zzz: unknown key (its value: 1); known here: path, timeout",
-        "targets.shop.health.api_token: unknown key; secrets stand in the environment or in the env file",
+        "targets.shop.health.api_token: unknown key; secrets go into the environment or the env file",
     ]
 
 
