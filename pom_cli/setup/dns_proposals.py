@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pom_cli.checks.dns.answers import Answer
     from pom_cli.checks.dns.zones import Said
 
-_SHORT_TTL = 60  # seconds: whoever lets an address be kept no longer than that means to change it (AWS's aliases: 60)
+_SHORT_TTL = 60  # seconds: addresses with a shorter TTL are expected to change (AWS aliases: 60)
 _POOL = 4  # more addresses than this are a pool's, some of which come and go
 _LONGEST = 500  # characters of a value
 _FOR_RESOLVERS, _FOR_ZONES = 3.0, 2.0  # seconds
@@ -64,7 +64,7 @@ def _said(
 
 
 def _record(each: tuple[str, str], answer: "Answer", said: "Sequence[Said]", moves: bool) -> list[dict[str, Any]]:
-    """The record as the config has it: with its values where they stay, with none where it must only resolve."""
+    """The record for the config: with its values if they are stable, without any if it must only resolve."""
     name, kind = each
     if kind == "TXT":
         # Of the texts of a domain only this one is needed for what the domain does; others prove this and that.
@@ -75,7 +75,7 @@ def _record(each: tuple[str, str], answer: "Answer", said: "Sequence[Said]", mov
 
 
 def steady(kind: str, answer: "Answer", said: "Sequence[Said]", moves: bool) -> bool:
-    """Will this answer be the same tomorrow, as far as can be told today?"""
+    """Will this answer be the same tomorrow, judging by what is known today?"""
     usable = [each.answer for each in said if each.answer.rcode is not None]
     if any(each.found != answer.found for each in usable):
         return False

@@ -1,6 +1,6 @@
 """A first config as text: commented TOML from what was found of the sites. Pure.
 
-What comes from outside stands in it only as a comment of one printable line or as a quoted string.
+Text from outside appears in it only as a comment of one printable line or as a quoted string.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from pom_cli.text import clean
 
 _HEAD = """\
 # PoM's config. Every key has a default; the ones behind a # show theirs.
-# `pom config check` names every mistake, `pom config show` all that holds. Secrets stand in the file env beside it.
+# `pom config check` lists every error, `pom config show` the effective config. Secrets go into the file env next to it.
 
 [instance]
 # name = {name:<27} # how messages call this instance

@@ -86,7 +86,7 @@ def delivered_by_network(headers: Iterable[tuple[str, str]]) -> bool:
 def chosen(answers: Sequence[tuple[str, Answer]], decoy: Answer | None) -> str:
     """The path that tells the site's health best, "" for none. `decoy` is the answer to a path that cannot exist.
 
-    Without it nothing can be told: a site may answer the same to everything.
+    Without it nothing is certain: a site may answer the same to everything.
     """
     if decoy is None:
         return ""

@@ -28,7 +28,7 @@ class Landing:
 
 
 def land(url: str, deadline: Deadline) -> Landing:
-    """Ask a URL, and go along where it moves for good: from http to https, to `www.` and back, within one domain."""
+    """Request a URL and follow permanent redirects within one domain: http to https, to `www.` and back."""
     here = _ask(url, True, deadline)
     if isinstance(here.outcome, Fault):
         return Landing(url, here.outcome, here.verify)
@@ -41,7 +41,7 @@ def is_good(outcome: Outcome) -> bool:
 
 
 def _ask(url: str, verify: bool, deadline: Deadline) -> Landing:
-    """The answer, without its certificate's blessing where that alone stands in the way."""
+    """The answer, ignoring the certificate if that is the only obstacle."""
     try:
         return Landing(url, fetch(url, {}, deadline, verify=verify, policy=Policy(obstacle=_obstacle)), verify)
     except NoAnswer as error:

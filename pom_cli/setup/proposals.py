@@ -14,7 +14,7 @@ from pom_cli.toml.table import Table
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the config should say of one kind. The notes and what is told may hold text from outside."""
+    """What the config should contain for one kind. The notes may contain text from outside."""
 
     settings: Mapping[str, Any] | bool | None = None  # as TOML has them; False: switched off; None: nothing is said
     notes: tuple[str, ...] = ()  # what was seen, a line each

@@ -49,7 +49,7 @@ def discover(
     """Every URL with what was found of it, in their order; those that lead to the same place are one.
 
     The URLs are ones that `http_url` took. `resolvers` are as in the config, none for the system's; `port` is that of
-    the zones' own servers; `ended` is told of each site as it is done.
+    the zones' own servers; `ended` is called for each site as it is done.
     """
     errands = _errands(urls, now, resolvers, port)
     found: dict[str, Found] = {}

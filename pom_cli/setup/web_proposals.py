@@ -31,11 +31,11 @@ _PATIENCE = 2.0  # seconds for one route
 
 @dataclass(frozen=True)
 class _Sights:
-    """What a few requests told of a site's paths."""
+    """What a few requests found about a site's paths."""
 
     health: str = ""
     body: bytes = b""  # of the health path's answer
-    catch_all: bool = True  # any path gives a 2xx, or that is not known
+    catch_all: bool = True  # any path returns a 2xx, or that is unknown
 
 
 def propose(landing: Landing, site: Site, deadline: Deadline, now: datetime) -> dict[str, Proposal]:
@@ -62,7 +62,7 @@ def _bad(landing: Landing, trusted: bool) -> Proposal:
     why = told(landing.outcome) if isinstance(landing.outcome, Fault) else phrase(landing.outcome)
     why = why if trusted else "its certificate is not in order"
     return Proposal(
-        None, (f"It does not answer well today: {why}. `pom check` will say so.",), f"does not answer: {why}"
+        None, (f"It does not answer as it should today: {why}. `pom check` will report it.",), f"does not answer: {why}"
     )
 
 
@@ -82,9 +82,9 @@ def _tls(landing: Landing, site: Site, deadline: Deadline, now: datetime) -> Pro
     notes = [_issued(first), f"Today: {first.summary}."]
     if finding.status is OPERATIONAL:
         return Proposal(settings, (*filter(None, notes), *_tls_remarks(settings)), _certificate(finding, settings))
-    notes.append("`pom check tls` will say so." if not landing.verify else "")
+    notes.append("`pom check tls` will report it." if not landing.verify else "")
     if landing.verify and landing.answer and finding.status is not UNKNOWN:
-        notes.append("So it is switched off: delete the line with false once that is repaired.")
+        notes.append("So it is switched off: delete the line with false once that is fixed.")
         return Proposal(False, tuple(filter(None, notes)), f"tls is off: {first.summary}")
     return Proposal(None, tuple(filter(None, notes)), f"certificate: {first.summary}")
 
@@ -98,7 +98,7 @@ def _tls_remarks(settings: Mapping[str, Any]) -> list[str]:
     remarks = []
     if "verify" in settings:
         remarks.append("So it is not verified, here and by health and routes: once it is trusted, or its authority's")
-        remarks.append("certificate stands in a file that ca_file names, delete the line with verify.")
+        remarks.append("certificate is in the file given as ca_file, delete the line with verify.")
     if "warn" in settings:
         remarks.append("It ends so soon that warn is lower than usual: delete that line once it is renewed.")
     return remarks
@@ -110,7 +110,7 @@ def _certificate(finding: Finding, settings: Mapping[str, Any]) -> str:
 
 
 def sooner(days: int) -> str:
-    """A `warn` that is not due yet with so many days left, and will be in half of them."""
+    """A `warn` that is not due yet with this many days left, and will be in half of them."""
     return f"{days // 2}d" if days > 1 else "12h"
 
 
@@ -137,7 +137,9 @@ def _health(answer: Answer, sights: _Sights, site: Site, deadline: Deadline, now
         if finding and finding.status is OPERATIONAL:
             return Proposal(settings, (note,), few)
     why = phrase(answer) + (f": {answer.unfollowed}" if answer.unfollowed else "")
-    return Proposal(None, (f"It does not answer well today: {why}. `pom check` will say so.",), f"health: {why}")
+    return Proposal(
+        None, (f"It does not answer as it should today: {why}. `pom check` will report it.",), f"health: {why}"
+    )
 
 
 def _options(answer: Answer, sights: _Sights) -> list[tuple[dict[str, Any], str, str]]:
@@ -145,10 +147,10 @@ def _options(answer: Answer, sights: _Sights) -> list[tuple[dict[str, Any], str,
     options: list[tuple[dict[str, Any], str, str]] = []
     own = well_said(answer.body) if 200 <= answer.status < 300 else {}
     if own:
-        options.append(({"expect": own}, "The url answers well, and says so in its body.", "health at the url itself"))
+        options.append(({"expect": own}, "The url answers well, and its body confirms it.", "health at the url itself"))
     if sights.health:
         few, well = f"health at {sights.health}", well_said(sights.body)
-        says = f"{sights.health} answers well, and says so in its body."
+        says = f"{sights.health} answers well, and its body confirms it."
         options += [({"path": sights.health, "expect": well}, says, few)] if well else []
         options.append(({"path": sights.health}, f"{sights.health} answers well.", few))
     if 200 <= answer.status < 300:
@@ -157,20 +159,20 @@ def _options(answer: Answer, sights: _Sights) -> list[tuple[dict[str, Any], str,
         )
     elif _is_usual(answer):
         more = f" ({answer.unfollowed})" if answer.unfollowed else ""
-        note = f"The url answers {phrase(answer)}{more}: that is taken for its usual answer."
-        options.append(({"expect_status": [answer.status]}, note, f"answers {answer.status}, taken for usual"))
+        note = f"The url answers {phrase(answer)}{more}: assumed to be its usual answer."
+        options.append(({"expect_status": [answer.status]}, note, f"answers {answer.status}, assumed usual"))
     return options
 
 
 def _is_usual(answer: Answer) -> bool:
-    """Can this be what a sound site answers to a stranger: a refusal of its own, or the way to another site?"""
+    """Can this be what a healthy site answers to a stranger: a refusal, or a redirect to another site?"""
     if answer.unfollowed:
         return answer.unfollowed.startswith(ELSEWHERE)
     return answer.status in _USUAL and answer.complete
 
 
 def _routes(answer: Answer, asked: str, site: Site, deadline: Deadline, now: datetime) -> Proposal:
-    """The paths that give a 2xx directly, unless there is none but the one that health asks."""
+    """The paths that return a 2xx directly, unless the only one is the path that health requests."""
     paths = list(routes_to_try(answer.body, answer.url, urlsplit(site.url).path))
     with suppress(TimeoutError):
         patience = min(_PATIENCE, deadline.remaining() / 3)

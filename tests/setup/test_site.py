@@ -180,7 +180,7 @@ def test_a_site_that_is_not_well_today_stays_watched_and_is_said_to_be_so(
     web.on("/", script)
     found = one(web.url())
     assert settings(found) == {}
-    assert "`pom check` will say so" in found.kinds["health"].notes[0]
+    assert "`pom check` will report it" in found.kinds["health"].notes[0]
     assert Status.OPERATIONAL not in checked(tmp_path, found).values()
 
 

@@ -82,9 +82,9 @@ def _by_resolver(record: Record, answer: Answer) -> Judged:
 
 
 def _by_zone(record: Record, answer: Answer, said: "Sequence[Said]", together: str) -> Judged:
-    """The servers with the newest serial decide. If all of them are right, one that differs still has an old answer,
-    which will pass (degraded, "propagation"). If one of them is wrong, the record was changed, even if a resolver
-    still has the old answer (error)."""
+    """The servers with the newest serial decide. If all are right, a server that differs still has an old answer, which
+    will pass (degraded, "propagation"). If one of them is wrong, the record was changed, even if a resolver still has
+    the old answer (error)."""
     wrong = [each for each in said if not _right(record, each.answer)]
     changed = [each for each in newest(said) if each in wrong]
     if len(wrong) == len(said):

@@ -111,7 +111,7 @@ def _sources(question: Question, known: Memory) -> list[_Source]:
 
 
 def _second(question: Question, sources: list[_Source], first: tuple[RegistryAnswer, ...]) -> list[_Source]:
-    """Sources for the second query: the other one, then the same; only the same if the config names just that one."""
+    """Sources for the second query: the other one, then the same; only the same if the config sets just that one."""
     same = sources[len(first) - 1]
     if bool(question.rdap) != bool(question.server):
         return [same]
