@@ -6,15 +6,15 @@ from typing import Any
 
 from pom_cli import channels
 from pom_cli.frozen import dataclass
+from pom_cli.text import one_line
 from pom_cli.times import duration
 from pom_cli.toml.address import is_loopback, origin
 from pom_cli.toml.mailbox import mailbox
 from pom_cli.toml.secrets import Secrets
-from pom_cli.toml.table import Table, shown
+from pom_cli.toml.table import Table, nearest, shown
 
 TABLES = tuple(name for name in channels.CHANNELS if name != "console")
-_ADDRESSES = 'a list of addresses like "ops@example.com"'
-_CHANNELS = "a list of " + ", ".join(channels.CHANNELS)
+_ADDRESSES = 'a list like ["ops@example.com"]'
 _REMIND = tuple(timedelta(hours=hours) for hours in (1, 6, 24))
 
 
@@ -59,7 +59,7 @@ def read(table: Table, known: Secrets, warnings: list[str], own: Iterable[Recipi
     cooldown = table.duration("cooldown", timedelta(minutes=5), "5m", low="0s", high="30d")
     remind = table.read("remind", _REMIND, _rising, 'a rising list of durations like ["1h", "6h", "24h"]')
     usual = ("postmark",) if known.get("POM_POSTMARK_TOKEN") and to else ("console",)
-    names = table.items("channels", usual, _channel, _CHANNELS)
+    names = _channels(table, usual)
     used = {*names, *(name for one in own for name in one.channels or ())}
     given = {name: _settings(name, table) for name in channels.CHANNELS if name in {*used, *table.data}}
     alerts = Alerts(
@@ -96,7 +96,7 @@ def recipients(target: Table) -> Recipients:
         return Recipients()
     table = target.table("alerts")
     to = table.items("to", (), _recipient, _ADDRESSES)
-    names = table.items("channels", (), _channel, _CHANNELS)
+    names = _channels(table, ())
     table.finish()
     return Recipients(
         tuple(dict.fromkeys(to)) if "to" in table.data else None,
@@ -173,7 +173,10 @@ def _in_the_clear(alerts: Alerts, table: Table) -> list[str]:
     return told
 
 
-def _channel(value: Any) -> str:
-    if value not in channels.CHANNELS:
-        raise ValueError
-    return str(value)
+def _channels(table: Table, usual: tuple[str, ...]) -> tuple[str, ...]:
+    names = table.items("channels", usual, one_line, 'a list like ["smtp"]')
+    unknown = [name for name in names if name not in channels.CHANNELS]
+    for name in unknown:
+        hint = nearest(name, channels.CHANNELS)
+        table.problems.append(f"{table.at('channels')}: unknown channel {shown(name)}{hint}")
+    return tuple(name for name in names if name not in unknown)

@@ -73,7 +73,7 @@ def read(tables: Table, instance: Instance, secrets: Secrets, warnings: list[str
         if not re.fullmatch(NAME, name):
             tables.problems.append(f"{tables.at(name)}: {shown(name)} is not a target's name ({NAME_RULE})")
         elif name in KINDS:
-            tables.problems.append(f"{tables.at(name)}: {name!r} is not a target's name but that of a kind of check")
+            tables.problems.append(f"{tables.at(name)}: {name!r} is reserved (a kind of check); choose another name")
         targets[name] = _target(name, tables.table(name), instance, secrets, warnings)
     for name, target in targets.items():
         _check_depends(name, target, targets, tables)

@@ -143,4 +143,4 @@ def _unasked(state: PeerState | None, beats: OwnBeats | None, now: datetime) -> 
     if state is None or beats is None:
         return ["never asked yet"]
     age = now - beats.at
-    return [f"not asked for {short(age)}: does this instance's heartbeat run"] if age > GAP else []
+    return [f"last polled {short(age)} ago; is pom-heartbeat.timer running?"] if age > GAP else []

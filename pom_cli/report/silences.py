@@ -54,8 +54,8 @@ def silence_json(one: Silence) -> dict[str, Any]:
 
 
 def line(one: Shown) -> str:
-    """`makenotwork silent until …, by max on hetzner: database upgrade`."""
-    return f"{_name(one)} silent until {_end(one)}"
+    """`makenotwork silenced until …, by max on hetzner: database upgrade`."""
+    return f"{_name(one)} silenced until {_end(one)}"
 
 
 def headline(found: Sequence[Shown]) -> list[str]:

@@ -84,7 +84,7 @@ def test_what_is_old_says_so(pom, toml, monkeypatch: pytest.MonkeyPatch) -> None
     pom("heartbeat", config=toml())
     later = datetime.now(UTC) + timedelta(minutes=20)
     monkeypatch.setattr(session, "now", lambda: later)
-    assert "not asked for 20 min" in pom("mesh", config=toml()).out
+    assert "last polled 20 min ago" in pom("mesh", config=toml()).out
 
 
 def test_status_has_a_line_for_each_peer(pom, toml) -> None:

@@ -39,7 +39,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_a_silence_is_set_listed_and_lifted(run: Run) -> None:
     code, out, _ = run("silence", "makenotwork", "--for", "30m", "--reason", "database upgrade")
     assert code == 0
-    assert out.startswith("makenotwork silent until ")
+    assert out.startswith("makenotwork silenced until ")
     assert "database upgrade" in out
     run("silence", "makenotwork", "--for", "1h", "--kind", "tls")
     listed = json.loads(run("silence", "--list", "--json")[1])["silences"]
@@ -134,13 +134,13 @@ class TestSeen:
         (one,) = json.loads(run("status", "--json")[1])["silences"]
         assert (one["target"], one["by"], one["reason"]) == ("makenotwork", who, "database upgrade")
         assert json.loads(run("alerts", "--json")[1])["silences"] == [one]
-        assert run("alerts")[1].startswith("makenotwork silent until ")
+        assert run("alerts")[1].startswith("makenotwork silenced until ")
 
     def test_everything_can_be_silenced_and_is_lifted_by_its_own_name_alone(self, run: Run) -> None:
         assert run("silence", "*", "--for", "30m")[0] == 0
         assert "silenced: everything until " in run("status")[1]
         assert run("silence", "makenotwork", "--lift")[1] == "no silence to lift\n"
-        assert run("silence", "*", "--lift")[1].startswith("lifted: everything silent until ")
+        assert run("silence", "*", "--lift")[1].startswith("lifted: everything silenced until ")
         assert "silenced" not in run("status")[1]
 
     def test_one_kind_is_named(self, run: Run) -> None:
@@ -156,4 +156,4 @@ class TestSeen:
         assert "[[silences]] of the config" in pom("status", config=config).out.splitlines()[0]
         assert pom("silence", "shop", "--for", "1h", config=config).code == 0
         doctor = pom("doctor", config=config).out
-        assert "shop silent until" in doctor
+        assert "shop silenced until" in doctor

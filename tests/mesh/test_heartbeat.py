@@ -127,7 +127,7 @@ BAD: dict[str, tuple[Script, str]] = {
     "never ends": (endless(head(200)), "longer than 1 MiB"),
     "is a bomb": (lambda: web_server.bomb(), "longer than 1 MiB"),
     "is cut off": (answer(200, '{"name"', length=5000), "incomplete"),
-    "leads elsewhere": (redirect("http://192.0.2.1/api/peer"), "HTTP 302: it redirects; peers.astra.url is to be"),
+    "leads elsewhere": (redirect("http://192.0.2.1/api/peer"), "HTTP 302: it redirects; set peers.astra.url to"),
     "leads in a circle": (redirect("/api/peer", 307), "HTTP 307: it redirects"),
     "leads nowhere": (redirect("http://[::bad/"), "HTTP 302: it redirects"),
 }
