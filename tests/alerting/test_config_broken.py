@@ -110,7 +110,7 @@ def test_an_outage_meanwhile_is_told_in_the_same_message(
 def test_prune_works_with_the_copy_too_and_tells_of_it(pom: Pom, good: str, postmark: PostmarkServer) -> None:
     pom("check", "--due", config=good)
     ran = pom("prune", config=BROKEN)
-    assert (ran.code, ran.out.startswith("pruned ")) == (2, True)
+    assert (ran.code, ran.out.startswith("deleted ")) == (2, True)
     assert len(postmark.accepted) == 1
     assert pom("prune", config=good).code == 0
     assert len(postmark.accepted) == 2
