@@ -283,7 +283,7 @@ def test_the_journal_shows_every_run_with_one_line_a_result(hetzner: Box) -> Non
     lines = hetzner.run("journalctl", "-u", "pom*", "--since", f"@{begun}", "-o", "cat", "--no-pager").splitlines()
     lines = [line for line in lines if not line.startswith("run: ")]
     told = " | ".join(lines)
-    for said in ("astra: alive", "pruned "):
+    for said in ("astra: alive", "deleted "):
         assert said in told
     assert told.count("nothing is due") + told.count("shop health: operational") >= 1
     assert not any("Starting" in line or "Deactivated" in line for line in lines), told
