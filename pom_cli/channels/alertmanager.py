@@ -37,7 +37,7 @@ def parse(table: Table) -> Settings:
 
 
 def recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
-    """One row: who is told is Alertmanager's business."""
+    """One row: Alertmanager decides who gets it."""
     return (RECIPIENT,)
 
 

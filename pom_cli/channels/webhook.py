@@ -70,7 +70,7 @@ def _post(session: "requests.Session", mail: Mail, url: str, deadline: Deadline)
 
 
 def outcome(mail_id: str, answer: Answer | Unanswered, place: str) -> Outcome:
-    """What an HTTP answer says of a message: delivered, to be tried again, or refused for good."""
+    """What an HTTP answer says of a message: delivered, to be tried again, or permanently refused."""
     if isinstance(answer, Unanswered):
         return Outcome(mail_id, error=f"no answer from {place}: {answer.error}", unsure=answer.arrived)
     if 200 <= answer.status < 300:

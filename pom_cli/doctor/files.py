@@ -49,7 +49,7 @@ def modes(patient: Patient) -> list[Point]:
 
 
 def _open_to_others(patient: Patient, data: Path, user: Account) -> list[Point]:
-    """What somebody else could write: the config names commands that PoM runs, and the data folder says who is told."""
+    """What somebody else could write: the config names commands that PoM runs, and the data folder says who was notified."""
     owners = {0, user.uid} if patient.installed else {0, os.geteuid(), user.uid}
     env = patient.path.with_name("env")
     found = []
@@ -57,7 +57,7 @@ def _open_to_others(patient: Patient, data: Path, user: Account) -> list[Point]:
         try:
             status = path.stat()
         except OSError:
-            continue  # told elsewhere, or not there
+            continue  # reported elsewhere, or absent
         sticky = path.is_dir() and status.st_mode & 0o1000
         if status.st_mode & 0o002 and not sticky:
             told = f"{path}: everybody may write it ({status.st_mode & 0o7777:04o})"

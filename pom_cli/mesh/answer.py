@@ -209,7 +209,7 @@ def _sight(value: Any) -> Sight:
 
 
 def _each(most: int, parse: Callable[[Mapping[str, Any]], T]) -> Callable[[Any], tuple[T, ...]]:
-    """Reads a list of at most so many tables."""
+    """Reads a list of tables, up to a limit."""
 
     def read_(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list) or len(value) > most or not all(isinstance(one, dict) for one in value):

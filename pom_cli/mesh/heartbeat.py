@@ -186,7 +186,7 @@ def _health(db: sqlite3.Connection) -> dict[str, State]:
 def _take_over(
     db: sqlite3.Connection, config: Config, asked: Asked, own: str | None, known: Sequence[Silence], now: datetime
 ) -> list[takeover.Taken]:
-    """What peers tell of what this instance watches, too: maintenance, an ack and a deployment are announced once."""
+    """What peers report on what this instance watches: maintenance, an ack or a deployment is announced once."""
     answers = {name: beat.answer for name, beat in asked.beats.items() if beat.answer and beat.answer.id != own}
     watched = {*config.targets, *config.peers}
     taken = takeover.silences(answers, [*watched, "*"], known, now)

@@ -1,4 +1,4 @@
-"""What a channel was last told of each alert that is still open."""
+"""What a channel last delivered on each alert that is still open."""
 
 import json
 import sqlite3

@@ -10,7 +10,7 @@ from pom_cli.times import to_ms
 
 
 def everything(db: sqlite3.Connection, now: datetime) -> int:
-    """Try now all that is undelivered, from its first channel on; gives the number of rows."""
+    """Try now all that is undelivered, from its first channel on; returns the number of rows."""
     started = _start_over(db, now, "")
     hastened = "UPDATE outbox SET next_at = ? WHERE state = 'queued' AND lease IS NULL AND next_at > ?"
     return started + _requeue(db, now, "") + db.execute(hastened, (to_ms(now), to_ms(now))).rowcount

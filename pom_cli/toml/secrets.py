@@ -11,7 +11,7 @@ from pom_cli.text import mask, names_a_secret, secrets_in
 
 _NAMES = "POM_(POSTMARK_TOKEN|API_TOKEN|SMTP_PASSWORD|PEER_[A-Za-z0-9_]+_TOKEN)"
 _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-# Headers that authorize nobody; their values are words that stand in answers, too.
+# Headers that authorize nobody; their values are words that occur in answers, too.
 _HARMLESS = ("accept", "accept-encoding", "accept-language", "cache-control", "content-type", "origin", "user-agent")
 SHORTEST = 16  # characters of a good token
 _LEAST = 6  # characters

@@ -212,7 +212,7 @@ def judge(seen: Mapping[str, "Sight"], settings: Settings, past: Mapping[str, Pa
 
 
 def host(value: Any) -> Host:
-    """`"www.example.com"`, `"example.com:8443"` or `"smtp://mail.example.com"`, as it goes over the wire. Raises
+    """`"www.example.com"`, `"example.com:8443"` or `"smtp://mail.example.com"`, in the form that is sent. Raises
     ValueError."""
     from pom_cli.checks.tls.starttls import PORTS
 
