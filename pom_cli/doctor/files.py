@@ -49,7 +49,7 @@ def modes(patient: Patient) -> list[Point]:
 
 
 def _open_to_others(patient: Patient, data: Path, user: Account) -> list[Point]:
-    """What somebody else could write: the config names commands that PoM runs, and the data folder says who was notified."""
+    """What somebody else could write: the config names commands that PoM runs, the data folder who was notified."""
     owners = {0, user.uid} if patient.installed else {0, os.geteuid(), user.uid}
     env = patient.path.with_name("env")
     found = []
