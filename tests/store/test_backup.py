@@ -102,10 +102,10 @@ def test_a_copy_never_holds_half_a_transaction_of_another_process(database: Path
 def test_an_existing_file_is_never_touched(database: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_bytes(b"last week's")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         backup.copy(database, target, nothing)
     assert target.read_bytes() == b"last week's"
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         backup.copy(database, database, nothing)
     assert pairs(database) == {"left": 0, "right": 0}
 
