@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import Pom, Ran
 from hostile import bodies
+from peer_words import TOKEN, sign, told
 from postmark_server import PostmarkServer
 from postmark_server import answer as postmark_answer
 from registry_server import WhoisServer, domain_object, rdap
@@ -77,18 +80,19 @@ class TestTwoThousandHostileAnswers:
                 config += f'[targets.t{number}]\nurl = "https://{domain}"\nhealth = false\ntls = false\n'
                 config += f'whois = {{ domain = "{domain}", {source}, timeout = "60s" }}\n'
             ran = pom_process("check", "whois", "--json", config=config, timeout=500)
-            assert len(whois.questions) >= 300
+            assert len(whois.questions) >= 200, "one at a time, as far as the time goes"
         assert judged(ran) == "operational"
         assert len(json.loads(ran.out)["results"]) == 601
 
     def test_of_peers(self, tmp_path: Path, server: WebServer, pom_process: Pom) -> None:
-        config = top(tmp_path)
-        server.on("/good/api/peer", answer(200, '{"name": "good", "version": "1", "targets": {}}', JSON))
+        # Each knows the token; PoM signs the path that a peer serves, whatever its URL has before that.
+        config, server.sign = top(tmp_path), lambda request, data: sign(replace(request, path="/api/peer"), data)
+        server.on("/good/api/peer", answer(200, told(datetime.now(UTC), name="good"), JSON))
         config += f'[peers.good]\nurl = "{server.url("/good")}"\n'
         for number, body in enumerate(bodies(500)):
             server.on(f"/{number}/api/peer", answer(200, body, JSON))
             config += f'[peers.p{number}]\nurl = "{server.url(f"/{number}")}"\n'
-        ran = pom_process("heartbeat", "--json", config=config, timeout=500)
+        ran = pom_process("heartbeat", "--json", config=config, env={"POM_API_TOKEN": TOKEN}, timeout=500)
         assert ran.code in (0, 1)
         assert "Traceback" not in ran.err
         states = {peer["name"]: peer["state"] for peer in json.loads(ran.out)["peers"]}

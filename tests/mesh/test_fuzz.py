@@ -65,6 +65,13 @@ def beat(database: Database, mesh: Mesh, text: str, now: datetime) -> None:
     database.write(lambda db: heartbeat.record(db, mesh.config, asked, "", Network(), None, now))
 
 
+def _believable(silences: Any) -> Any:
+    """Without silences of all targets: a peer may set those, and they are taken over."""
+    if not isinstance(silences, list):
+        return silences
+    return [one for one in silences if not isinstance(one, dict) or one.get("target") != "*"]
+
+
 @pytest.mark.slow
 def test_20000_mutated_answers_that_are_signed_change_no_silence_and_tell_nobody(tmp_path: Path) -> None:
     mesh = Mesh(tmp_path, toml("http://127.0.0.1:1", top='[targets.shop]\nurl = "http://127.0.0.1:1/"\n'))
@@ -81,6 +88,7 @@ def test_20000_mutated_answers_that_are_signed_change_no_silence_and_tell_nobody
         changed = mutated(base, dice)
         if isinstance(changed, dict):  # what is rightly told of, by an alert of its own, is not what this is about
             changed |= {"id": ASTRA, "overdue": [], "undelivered": 0, "delivery_failed": False}
+            changed["silences"] = _believable(changed.get("silences"))
         try:
             beat(database, mesh, json.dumps(changed), START + timedelta(milliseconds=number))
         except ValueError:
