@@ -15,7 +15,7 @@ from pom_cli.config.silences import Quiet, silenced
 from pom_cli.config.targets import explained_by
 from pom_cli.frozen import dataclass
 from pom_cli.model import DEGRADED, SEVERITY, Condition, Entry, Status
-from pom_cli.store import ledger, results
+from pom_cli.store import acks, ledger, results
 from pom_cli.store import silences as silence_rows
 from pom_cli.text import listed
 from pom_cli.times import short
@@ -78,10 +78,11 @@ def _fresh(word: Word, bad: Bad, cooldown: timedelta, now: datetime) -> bool:
 def look(db: sqlite3.Connection, config: Config, now: datetime) -> list[Bad]:
     """What the database has of it."""
     quiet: list[Quiet] = [*config.silences, *silence_rows.load(db, now)]
+    taken = acks.load(db)
     return untold(
         _bad(db, config),
         _words(db, config),
-        lambda one: silenced(quiet, one.target, one.kind, now),
+        lambda one: silenced(quiet, one.target, one.kind, now) or (one.target, one.alerts[0]) in taken,
         config.alerts.cooldown,
         now,
     )

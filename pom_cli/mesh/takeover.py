@@ -13,9 +13,8 @@ from pom_cli.model import Silence
 from pom_cli.store import deployments as deployment_rows
 from pom_cli.store.acks import Ack
 from pom_cli.store.deployments import Deployment
-from pom_cli.times import holds, local, short
+from pom_cli.times import AHEAD, holds, local, short
 
-AHEAD = timedelta(seconds=30)  # what begins later is taken over when its time has come
 LONG = timedelta(days=1)  # longer ones are reported when they arrive
 _REASON = 100  # characters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from scene import Scene
 from web_server import CLOSE, WebServer, answer
 
 from pom_cli import session
+from pom_cli.alerting import untold
+from pom_cli.store.spare import Database
 
 OPS, SECOND = "ops@example.com", "second@example.com"
 Ack = Callable[..., str]
@@ -100,3 +103,19 @@ def test_an_ack_of_another_kind_of_alert_ends_nothing(scene: Scene, web: WebServ
     said(scene, 1)
     assert ack("--alert", "route") == "shop: no open route alert\n"
     assert said(scene, 4) == ["reminder"]
+
+
+def test_what_a_person_has_taken_on_is_not_untold_although_no_notice_of_it_was_delivered(
+    scene: Scene, web: WebServer, ack: Ack
+) -> None:
+    web.on("/", answer(500))
+    scene.run()
+    database = Database(scene.path, scene.environ)
+    database.write(lambda db: db.execute("DELETE FROM ledger"))  # as if a fault of ours had lost it
+    database.write(lambda db: db.execute("DELETE FROM outbox"))
+    later = scene.now + timedelta(hours=1)
+    loaded = scene.config
+    assert [one.target for one in database.read(lambda db: untold.look(db, loaded, later))] == ["shop"]
+    ack()
+    assert database.read(lambda db: untold.look(db, loaded, later)) == []
+    database.close()
